@@ -1,0 +1,95 @@
+# Needs python3 (3.11 or newer) and make; everything else is fetched by hash into .venv and .tabiji.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+PACKAGES := libs/common libs/cli services/ingest services/journey services/dispatch services/analytics
+LOCKS := requirements-bootstrap.lock requirements.lock requirements-data.lock
+# The interpreter: PYTHON=… if given, else the first of these that is new enough.
+PYTHON ?=
+PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/.ready $(VENV)/.jars ## Python packages and Kafka's jars, into .venv and .tabiji
+
+.PHONY: run
+run: setup ## the demo on the embedded stack (FULL=1: the whole log; ONCE=1: end when it has ended)
+	@$(BIN)/tabiji demo $(if $(FULL),--full) $(if $(ONCE),--once)
+
+.PHONY: demo-proof
+demo-proof: setup ## the demo three times: plain, slowed down, and with a kill; the tables must agree
+	@$(BIN)/pytest tests/e2e -m long -s
+
+.PHONY: check
+check: setup ## format, lint, types, import contracts, unit and architecture tests
+	@echo "· format" && $(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet .; exit 1; }
+	@echo "· lint" && $(BIN)/ruff check --quiet .
+	@echo "· types" && $(BIN)/mypy
+	@echo "· import contracts" && $(BIN)/lint-imports
+	@echo "· unit and architecture" && $(BIN)/pytest -q tests/unit tests/architecture
+
+.PHONY: test
+test: check ## check, then every suite on the real broker and database
+	@echo "· suites on the real stack" && $(BIN)/pytest tests --ignore=tests/unit --ignore=tests/architecture \
+		--ignore=tests/bench -m "not long and not bench" -v --durations=15
+
+.PHONY: faults
+faults: setup ## the long fault suite: every crash point, under load
+	@$(BIN)/pytest tests/faults -m long -v -s
+
+.PHONY: bench
+bench: setup ## benchmarks: ratios against a ceiling measured in the same run
+	@$(BIN)/pytest tests/bench -v -s
+
+.PHONY: fmt
+fmt: setup ## write the format, and what lint can mend
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: $(VENV)/.uv ## resolve requirements*.in again into the lock files
+	@for name in requirements requirements-bootstrap; do \
+		$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-header --upgrade $$name.in -o $$name.lock; done
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --upgrade --no-deps requirements-data.in -o requirements-data.lock
+
+.PHONY: clean
+clean: ## remove the environment, the caches and the data of the embedded stack
+	@rm -rf $(VENV) .tabiji .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find libs services tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# The steps of the set-up. Each leaves a stamp, so that a second run costs nothing.
+
+$(VENV)/.uv: requirements-bootstrap.lock
+	@python=; for candidate in $(PYTHONS); do \
+		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+		then python=$$candidate; break; fi; done; \
+	if [ -z "$$python" ]; then \
+		echo "Tabiji needs Python 3.11 or newer; tried: $(PYTHONS). Name one: make setup PYTHON=…" >&2; exit 1; fi; \
+	echo "· virtual environment of $$("$$python" --version)"; \
+	"$$python" -m venv --clear $(VENV) || { \
+		echo "This Python cannot make virtual environments (on Debian: apt install python3-venv)" >&2; exit 1; }
+	@echo "· installer"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r requirements-bootstrap.lock
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.uv $(LOCKS) $(PACKAGES:%=%/pyproject.toml)
+	@echo "· packages, by hash"
+	@$(UV) pip sync --python $(BIN)/python --require-hashes $(LOCKS)
+	@echo "· Tabiji's own packages"
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=-e ./%)
+	@touch $@
+
+$(VENV)/.jars: $(VENV)/.ready deploy/local/jgo.lock.toml libs/cli/tabiji_cli/stack/jars.py
+	@$(BIN)/python -m tabiji_cli.stack.jars
+	@touch $@

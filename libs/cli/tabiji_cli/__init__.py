@@ -1,0 +1,1 @@
+"""The `tabiji` command: the embedded stack, the demo, imports and views."""

@@ -1,0 +1,1 @@
+"""Tabiji: analytics projects facts into views."""

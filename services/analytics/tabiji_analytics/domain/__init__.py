@@ -1,0 +1,1 @@
+"""What analytics decides, as pure functions over values."""

@@ -1,0 +1,1 @@
+"""Tabiji: dispatch delivers messages."""

@@ -1,0 +1,1 @@
+"""Tabiji: ingest accepts what a shop streams."""

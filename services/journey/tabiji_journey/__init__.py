@@ -1,0 +1,1 @@
+"""Tabiji: journey advances customers through journeys."""

@@ -1,0 +1,1 @@
+"""What journey decides, as pure functions over values."""
