@@ -1,0 +1,337 @@
+"""The values of the journey domain: an enrollment, what may happen to it, and what it asks for.
+
+Everything here is frozen, compares by value and knows nothing of a clock, a database or a log. Times are aware UTC.
+Mappings are never changed once they stand in one of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+Status = Literal["waiting", "finished", "exited"]
+TimerKind = Literal["wake", "timeout", "deadline", "unknown_wait"]
+OutcomeState = Literal["sent", "suppressed", "failed", "unknown", "delivered"]
+MoveKind = Literal["entered", "moved", "finished", "exited", "converted", "suppressed", "corrected"]
+Cause = Literal["event", "timer", "outcome", "command", "entry", "revoked"]
+CommandKind = Literal["exit", "pause", "resume", "revoke"]
+
+Correlation = tuple[str, str]
+"""("cart" | "order" | "message", its id); an event of a correlated type without that id is kept under the id ``""``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """Whose journey it is."""
+
+    workspace: str
+    customer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """The event an enrollment began with; ``context`` holds only the fields that its definition reads later."""
+
+    id: str
+    type: str
+    occurred_at: datetime
+    order_id: str | None = None
+    cart_id: str | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """The latest message of a send state; ``outcome`` is ``None`` until one is known."""
+
+    message_key: str
+    visit: int
+    decided_at: datetime
+    outcome: OutcomeState | None = None
+    reason: str = ""
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """The one timer of a waiting enrollment.
+
+    ``local`` (ISO, without offset) and ``zone`` are the civil time it stands for, where it stands for one;
+    ``due_at`` is the instant that ``civil`` made of it.
+    """
+
+    due_at: datetime
+    kind: TimerKind
+    local: str | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The last occurrence of an event type that ended a wait of this enrollment; it ends no other."""
+
+    occurred_at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """One customer in one journey. Waiting ⇔ it has a timer; finished and exited are final.
+
+    visit         number of the current state visit, from 1; grows with every state entered
+    seq           number of transitions so far, from 1; every ``Moved`` has its own
+    waited        a ``wait`` has been stopped at (sends before that are released under ``revoke_check``)
+    messages      latest message by send state
+    matched       by event type, the last occurrence that ended a wait
+    goal_at       when the goal was reached (business time); ``goal_until`` is the last instant that counts, also after the end
+    exit_reason   why it ended (the ``end`` state's name for finished ones)
+    """
+
+    id: str
+    workspace: str
+    customer: str
+    journey: str
+    version: int
+    key: str
+    status: Status
+    state: str
+    visit: int
+    seq: int
+    entered_at: datetime
+    trigger: Trigger
+    holdout: bool = False
+    paused: bool = False
+    waited: bool = False
+    arms: Mapping[str, str] = field(default_factory=dict)
+    messages: Mapping[str, MessageRef] = field(default_factory=dict)
+    matched: Mapping[str, Match] = field(default_factory=dict)
+    waiting_since: datetime | None = None
+    timer: Timer | None = None
+    ended_at: datetime | None = None
+    exit_reason: str = ""
+    goal_at: datetime | None = None
+    goal_until: datetime | None = None
+
+    def to_json(self) -> bytes:
+        """The whole enrollment as JSON, for one ``jsonb`` column."""
+        return _ENCODER.encode(self)
+
+    @staticmethod
+    def from_json(text: bytes | str) -> Enrollment:
+        """The inverse of ``to_json``."""
+        return _DECODER.decode(text)
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Enrollment)
+
+
+# --- inputs -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EventInput:
+    """An event of this customer. ``context`` is what conditions see as ``event.*``: plain values, no personal data.
+
+    ``type`` and ``occurred_at`` are added to it by the domain. ``machine`` marks opens and clicks of scanners.
+    """
+
+    id: str
+    type: str
+    occurred_at: datetime
+    accepted_at: datetime
+    context: Mapping[str, Any] = field(default_factory=dict)
+    order_id: str | None = None
+    cart_id: str | None = None
+    message_key: str | None = None
+    machine: bool = False
+    mode: str = "live"
+    anonymous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimerInput:
+    """The timer of visit ``visit`` came due; one that is not the enrollment's current timer does nothing.
+
+    ``fired_at`` is the business clock when it was fired (``None``: on time); it only serves to tell lateness.
+    """
+
+    due_at: datetime
+    kind: TimerKind
+    visit: int
+    fired_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeInput:
+    """Dispatch says what became of a message; ``at`` is its sent_at for ``sent``. ``id`` is the record's."""
+
+    message_key: str
+    state: OutcomeState
+    at: datetime
+    reason: str = ""
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandInput:
+    """A person or the pipeline asks: exit, pause, resume, or revoke (``revoke_check`` gave ``reason``)."""
+
+    kind: CommandKind
+    id: str = ""
+    reason: str = ""
+
+
+Input = EventInput | TimerInput | OutcomeInput | CommandInput
+
+
+# --- effects ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Ask dispatch for a message. Its record's id is ``message_key``; ``template`` is ``<journey>/<template>``."""
+
+    enrollment: str
+    journey: str
+    version: int
+    message_key: str
+    state: str
+    visit: int
+    channel: str
+    template: str
+    message_class: Literal["marketing", "transactional"]
+    provider: str | None
+    decided_at: datetime
+    not_after: datetime
+    variables: Mapping[str, Any]
+    priority: int
+    before_first_wait: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Take a message back: withdraw its row where it is still held, else emit ``cancel(message_key)``."""
+
+    enrollment: str
+    message_key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A transition, field by field what goes on journey.transition.v1."""
+
+    enrollment: str
+    journey: str
+    version: int
+    key: str
+    kind: MoveKind
+    at: datetime
+    seq: int
+    from_state: str | None
+    to_state: str | None
+    cause: Cause
+    cause_id: str
+    reason: str
+    holdout: bool
+    arms: Mapping[str, str]
+    message_key: str | None = None
+
+
+Effect = Send | Cancel | Moved
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What a trigger did: a new enrollment or the reason (``refused``) why there is none.
+
+    ``restarted`` are running enrollments that it ended; ``effects`` are those of all of them, in order.
+    """
+
+    enrollment: Enrollment | None
+    restarted: tuple[Enrollment, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    refused: str = ""
+
+
+# --- what the domain asks of others -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """What memory keeps of an event: when it happened, its record id, and the fields that a ``when`` reads."""
+
+    occurred_at: datetime
+    id: str
+    order_id: str | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Occurrences(Protocol):
+    """The customer's memory: per event type and correlation, the last occurrence (by ``occurred_at``).
+
+    Whether the event being applied is already in it makes no difference. ``Definition.event_types`` says what to keep, ``needs.memory_keys`` under which keys.
+    """
+
+    def last(self, event_type: str, correlation: Correlation | None = None) -> Occurrence | None:
+        """The last occurrence, ``None`` where there is none. Opens and clicks: ``("message", message_key)``."""
+        ...
+
+
+class Profile(Protocol):
+    """What conditions may see of a customer as ``customer.*``, after the event that is being applied."""
+
+    @property
+    def order_count(self) -> int:
+        """Orders completed and not cancelled."""
+        ...
+
+    @property
+    def total_minor(self) -> int:
+        """Sum of orders less refunds in ``currency``, minor units."""
+        ...
+
+    @property
+    def currency(self) -> str:
+        """The customer's main currency (of the first order), ``""`` without orders."""
+        ...
+
+    @property
+    def totals_minor(self) -> Mapping[str, int]:
+        """Sums by currency, minor units."""
+        ...
+
+    @property
+    def first_order_at(self) -> datetime | None:
+        """When the first order was placed."""
+        ...
+
+    @property
+    def last_order_at(self) -> datetime | None:
+        """When the last order was placed."""
+        ...
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """Ids of products bought."""
+        ...
+
+    @property
+    def traits(self) -> Mapping[str, Any]:
+        """Plain traits."""
+        ...
+
+    @property
+    def consent(self) -> Mapping[str, bool]:
+        """Marketing consent by channel; a channel without an entry was never asked."""
+        ...
+
+    @property
+    def timezone(self) -> str | None:
+        """The customer's ``timezone`` trait."""
+        ...
