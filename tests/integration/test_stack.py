@@ -136,13 +136,13 @@ def test_a_stale_pid_file_that_names_a_living_stranger_stops_nobody(
     [(KafkaServer, "TABIJI_KAFKA_PORT"), (PostgresServer, "TABIJI_POSTGRES_PORT")],
 )
 def test_a_taken_port_is_an_error_that_names_the_setting(
-    tmp_path: Path, server: type[KafkaServer] | type[PostgresServer], setting: str
+    stack_home: Path, server: type[KafkaServer] | type[PostgresServer], setting: str
 ) -> None:
     with socket.socket() as other:
         other.bind((LOOPBACK, 0))
         other.listen()
         with pytest.raises(PortTaken, match=setting):
-            server(tmp_path, other.getsockname()[1]).start()
+            server(stack_home / setting, other.getsockname()[1]).start()
 
 
 def test_two_servers_cannot_share_one_home(kafka: KafkaServer, postgres: PostgresServer) -> None:
