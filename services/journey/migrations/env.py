@@ -1,0 +1,6 @@
+"""Alembic's entry: the journey schema."""
+
+from alembic import context
+from tabiji_common.migrations import run
+
+run(context)

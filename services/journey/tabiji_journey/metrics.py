@@ -1,0 +1,44 @@
+"""The journey service's metrics; never a customer among the labels."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+ENTERED = Counter("tabiji_journey_entered_total", "Enrollments begun", ["journey"])
+FINISHED = Counter("tabiji_journey_finished_total", "Enrollments that came to an end state", ["journey"])
+EXITED = Counter("tabiji_journey_exited_total", "Enrollments ended before an end state", ["journey", "reason"])
+CONVERTED = Counter("tabiji_journey_converted_total", "Enrollments whose goal was reached in time", ["journey"])
+TRANSITIONS = Counter("tabiji_journey_transitions_total", "Moves of enrollments", ["kind"])
+SENDS = Counter("tabiji_journey_sends_total", "Messages asked for", ["journey"])
+WITHDRAWN = Counter("tabiji_journey_withdrawn_total", "Messages taken back before they were handed to Kafka")
+CANCELLED = Counter("tabiji_journey_cancelled_total", "Messages that dispatch was asked not to send")
+TIMERS_FIRED = Counter("tabiji_journey_timers_fired_total", "Timers that came due")
+ORDER_CONFLICT = Counter(
+    "tabiji_journey_order_conflict_total", "Orders told again with another amount; the first one counts"
+)
+MEMORY_EVICTED = Counter(
+    "tabiji_journey_memory_evicted_total", "Occurrences pushed out of a customer's memory"
+)
+MERGE_PENDING = Counter(
+    "tabiji_journey_merge_pending_total", "Pairs of known customers said to be one; nothing moved"
+)
+HANDED_OVER = Counter("tabiji_journey_handed_over_total", "Events of anonymous visitors passed on")
+HANDOVER_LOST = Counter(
+    "tabiji_journey_handover_lost_total", "Events passed on three times already, dead-lettered"
+)
+DEFINITION_ERRORS = Counter(
+    "tabiji_journey_definition_errors_total", "Conditions that failed to evaluate", ["journey"]
+)
+PARKED = Counter("tabiji_journey_parked_total", "Customers parked because the fold failed on them")
+ERASED = Counter("tabiji_journey_erased_total", "Customers forgotten")
+WAITING = Gauge("tabiji_journey_waiting_enrollments", "Enrollments that wait", ["journey"])
+STUCK = Gauge(
+    "tabiji_journey_stuck_enrollments",
+    "Enrollments that wait for nothing: no timer, or an overdue one; paused and parked aside",
+)
+PAUSED = Gauge("tabiji_journey_paused_enrollments", "Enrollments whose timers are held by a pause")
+PARKED_WAITING = Gauge("tabiji_journey_parked_enrollments", "Enrollments of parked customers")
+UNBALANCED = Gauge(
+    "tabiji_journey_unbalanced_enrollments",
+    "Entered by the ledger, less waiting, finished and exited; 0 is right",
+)
