@@ -33,9 +33,7 @@ def dataset(*, full: bool = False) -> Path:
     for folder in folders:
         if (path := folder / "datasets" / name).is_file():
             return path
-    raise FileNotFoundError(
-        f"{name}: the package `lifetimes` is not installed; `make setup` brings it"
-    )
+    raise FileNotFoundError(f"{name}: the package `lifetimes` is not installed; `make setup` brings it")
 
 
 def orders(path: Path) -> Iterator[Order]:

@@ -1,0 +1,1 @@
+"""What analytics needs of the outside, by technology: all of it is PostgreSQL."""

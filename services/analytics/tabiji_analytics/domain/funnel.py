@@ -1,0 +1,41 @@
+"""What one transition adds to ``journey_cell``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tabiji_analytics.domain.contribution import Cell, Rollup
+from tabiji_analytics.domain.facts import Moved
+
+FunnelCell = tuple[str, int, bool, str, str, str, str]
+"""journey, version, holdout, arms, step, state, reason."""
+
+_ARRIVES = {"entered", "moved"}
+_LEAVES = {"moved", "finished", "exited"}
+
+
+def cells(moved: Moved) -> Iterator[FunnelCell]:
+    """The cells a transition counts in.
+
+    ``reached`` a state, ``left`` a state, and for everything but a plain move what it was: entered, finished, exited,
+    converted, suppressed, corrected. Each counts transitions, and enrollments once.
+    """
+    head = (moved.journey, moved.version, moved.holdout, moved.arms)
+    if moved.what != "moved":
+        yield *head, moved.what, moved.from_state or moved.to_state or "", moved.reason
+    if moved.what in _ARRIVES and moved.to_state:
+        yield *head, "reached", moved.to_state, ""
+    if moved.what in _LEAVES and moved.from_state:
+        yield *head, "left", moved.from_state, ""
+
+
+def contribution(moves: Iterable[Moved], counted: set[tuple[str, FunnelCell]]) -> Iterator[Cell]:
+    """What new moves of one customer add: each is a transition, and an enrollment where it was not ``counted`` in that cell.
+
+    Adds to ``counted``.
+    """
+    for moved in moves:
+        for cell in cells(moved):
+            place = (moved.enrollment, cell)
+            yield Rollup.JOURNEY, cell, (1, int(place not in counted))
+            counted.add(place)

@@ -1,0 +1,39 @@
+"""Facts on their way from an anonymous visitor to the customer it turned out to be, or to an order's owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from tabiji_common.commands import FactsHandover
+from tabiji_common.errors import Reject
+from tabiji_common.topics import derived_id
+
+from tabiji_analytics.domain.facts import Movable, Who
+
+MOST_HOPS = 3
+FACTS_A_RECORD = 500
+
+
+def pack(source: Who, target: str, facts: Sequence[Movable], hops: int) -> Iterator[tuple[str, FactsHandover]]:
+    """(record id, payload) of handovers of ``facts``, at most 500 facts each; the same facts make the same ids."""
+    for start in range(0, len(facts), FACTS_A_RECORD):
+        plain = [msgspec.to_builtins(fact) for fact in facts[start : start + FACTS_A_RECORD]]
+        workspace, customer = source
+        digest = msgspec.json.encode(plain, order="deterministic").decode()
+        id_ = derived_id("facts", workspace, customer, target, str(hops), digest)
+        yield id_, FactsHandover(workspace=workspace, customer=target, source=customer, facts=plain, hops=hops)
+
+
+def unpack(handover: FactsHandover) -> list[Movable]:
+    """The facts of a handover; raises ``Reject`` where one cannot be read."""
+    return [_read(plain) for plain in handover.facts]
+
+
+def _read(plain: dict[str, Any]) -> Movable:
+    try:
+        fact: Movable = msgspec.convert(plain, Movable)
+    except msgspec.ValidationError as error:
+        raise Reject(str(error), "facts") from error
+    return fact

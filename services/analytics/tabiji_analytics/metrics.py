@@ -1,0 +1,22 @@
+"""What analytics counts, declared once."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+FACTS = Counter("tabiji_analytics_facts_total", "Facts that were new and are kept", ["kind"])
+REPEATS = Counter("tabiji_analytics_repeats_total", "Facts that were known already and changed nothing")
+ORDER_CONFLICTS = Counter(
+    "tabiji_analytics_order_conflict_total", "Orders that came again with another amount or currency; the first counts"
+)
+REFUNDS_WAITING = Counter("tabiji_analytics_refunds_waiting_total", "Refunds that came before their order")
+HANDED_OVER = Counter("tabiji_analytics_handed_over_total", "Facts passed on to another customer")
+MERGE_PENDING = Counter("tabiji_analytics_merge_pending_total", "Pairs of known customers said to be one")
+ERASED = Counter("tabiji_analytics_erased_total", "Customers whose facts were put under a random id")
+DRIFT_CELLS = Gauge(
+    "tabiji_analytics_drift_cells", "Cells of views that differ from the recomputation from facts; must be 0", ["view"]
+)
+CHECKED_CELLS = Gauge("tabiji_analytics_checked_cells", "Cells of views that the last recomputation compared", ["view"])
+RECOMPUTE_SECONDS = Histogram(
+    "tabiji_analytics_recompute_seconds",
+    "Time of one recomputation of all views",
+    buckets=(0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000),
+)
