@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from tabiji_journey.domain.definition import Definition
-from tabiji_journey.domain.model import (
-    Effect, Enrollment, Entered, EventInput, Ids, Input, Moved, Occurrences, Profile,
+from tabiji_journey.domain.definition import (
+    Definition,
+    SendState,
+    WaitEvent,
+    WaitFor,
+    WaitUntil,
+    WaitWindow,
 )
+from tabiji_journey.domain.enter import COMMAND, enter, key_of, revoke_check
+from tabiji_journey.domain.identity import timer_id
+from tabiji_journey.domain.model import (
+    CommandInput,
+    Effect,
+    Enrollment,
+    EventInput,
+    Input,
+    Match,
+    MessageRef,
+    Moved,
+    Occurrences,
+    OutcomeInput,
+    Profile,
+    TimerInput,
+)
+from tabiji_journey.domain.rules import ends_wait, exit_for, goal_met, is_trigger
+from tabiji_journey.domain.walk import Walk
+
+__all__ = ["COMMAND", "advance", "enter", "key_of", "revoke_check", "withdraw"]
 
 
 def advance(
@@ -19,52 +43,178 @@ def advance(
     now: datetime,
     memory: Occurrences,
 ) -> tuple[Enrollment, tuple[Effect, ...]]:
-    """Apply one input. Never raises; what does not concern the enrollment gives it back unchanged with no effects.
+    """Apply one input. Never raises; what does not concern the enrollment changes nothing.
 
-    ``now`` is logical time: accepted_at of an event, outcome or command, due_at of a timer. ``definition`` is of the
-    enrollment's own version. Call it for waiting enrollments, and with events for ended ones whose ``goal_until`` is
-    not past (goal) and with outcomes for any (corrections). An event in backfill or replay mode exits and counts, but
-    moves nobody on.
+    ``now`` is logical time: accepted_at of an event, outcome or command, due_at of a timer.
+    ``definition`` is of the enrollment's own version. Call it for waiting enrollments, for ended ones
+    with events while ``goal_until`` is not past (goal), and for any with outcomes (corrections). An
+    event in backfill or replay mode exits and counts, but moves nobody on.
     """
-    raise NotImplementedError
-
-
-def enter(
-    definition: Definition,
-    *,
-    ids: Ids,
-    profile: Profile,
-    previous: Sequence[Enrollment],
-    memory: Occurrences,
-    event: EventInput,
-    now: datetime,
-    command_key: str | None = None,
-) -> Entered:
-    """Apply a trigger. Never raises.
-
-    ``previous`` holds this customer's enrollments in this journey with the event's key, running and ended (those with
-    other keys do no harm). ``profile`` is the one after the event. With ``command_key`` (an ``enroll`` command) the
-    trigger, condition and horizon are not asked for and the key is that one.
-
-    ``refused``: not_the_trigger, anonymous, not_live, too_late, condition, definition_error, already_entered,
-    already_inside, older_than_running, repeated, already_over (an exit stands in memory).
-    """
-    raise NotImplementedError
-
-
-def revoke_check(definition: Definition, enrollment: Enrollment, profile: Profile) -> str:
-    """Why a held send from before the first wait must not go: ``entry_revoked``, ``definition_error``, or ``""``.
-
-    Ask when its barrier has passed; a reason goes back in as ``CommandInput("revoke", reason=…)``.
-    """
-    raise NotImplementedError
+    walk = Walk(definition, enrollment, profile, memory, now)
+    match input:
+        case EventInput():
+            return walk.safely(lambda: _event(walk, input))
+        case TimerInput():
+            return walk.safely(lambda: _timer(walk, input))
+        case OutcomeInput():
+            return walk.safely(lambda: _outcome(walk, input))
+        case CommandInput():
+            return walk.safely(lambda: _command(walk, input))
 
 
 def withdraw(enrollment: Enrollment, message_key: str, reason: str, now: datetime) -> tuple[Enrollment, Moved]:
-    """Record that a ``Cancel`` could be met by deleting the held row: a ``suppressed`` transition (``exited``)."""
-    raise NotImplementedError
+    """Record that a ``Cancel`` was met by deleting the held row: a ``suppressed`` transition."""
+    seq = enrollment.seq + 1
+    changed = {
+        state: replace(message, outcome="suppressed", reason=reason)
+        for state, message in enrollment.messages.items()
+        if message.message_key == message_key
+    }
+    moved = Moved(
+        enrollment=enrollment.id,
+        journey=enrollment.journey,
+        version=enrollment.version,
+        key=enrollment.key,
+        kind="suppressed",
+        at=now,
+        seq=seq,
+        from_state=enrollment.state,
+        to_state=enrollment.state,
+        cause="command",
+        cause_id=message_key,
+        reason=reason,
+        holdout=enrollment.holdout,
+        arms=enrollment.arms,
+        message_key=message_key,
+    )
+    return replace(enrollment, seq=seq, messages={**enrollment.messages, **changed}), moved
 
 
-def key_of(definition: Definition, event: EventInput) -> str:
-    """The ``enter.key`` value of an event, ``""`` without one."""
-    raise NotImplementedError
+def _event(walk: Walk, event: EventInput) -> None:
+    now = walk.enrollment
+    if is_trigger(now.trigger, event.type, event.id, event.order_id):
+        return
+    walk.because("event", event.id)
+    goal = walk.definition.goal
+    if goal and now.goal_at is None and goal_met(goal, now, event, walk.scope()):
+        walk.convert(event.occurred_at)
+    if now.status != "waiting":
+        return
+    if rule := exit_for(walk.definition, now, event, walk.scope()):
+        walk.leave(rule.reason)
+        return
+    wait = walk.definition.states.get(now.state)
+    if event.mode != "live" or now.paused or not isinstance(wait, WaitEvent):
+        return
+    if ends_wait(wait, now, event, walk.scope()):
+        walk.consume(wait, event.type, Match(event.occurred_at, event.id))
+        walk.go(wait.then, event.type)
+
+
+def _timer(walk: Walk, fired: TimerInput) -> None:
+    now, timer = walk.enrollment, walk.enrollment.timer
+    if now.status != "waiting" or now.paused or timer is None or fired.visit != now.visit:
+        return
+    if (fired.due_at, fired.kind) != (timer.due_at, timer.kind):
+        return
+    walk.because("timer", timer_id(now, timer.kind))
+    walk.late_by = max((fired.fired_at or fired.due_at) - fired.due_at, timedelta())
+    state = walk.definition.states.get(now.state)
+    match timer.kind, state:
+        case "wake", WaitFor() | WaitUntil() | WaitWindow():
+            walk.go(state.next, "elapsed")
+        case "timeout", WaitEvent():
+            walk.go(state.on_timeout, "timeout")
+        case "unknown_wait", SendState():
+            walk.go(state.on_unknown, "unknown")
+        case "deadline", SendState():
+            _miss_deadline(walk, state)
+        case _:
+            walk.leave("definition_error")
+
+
+def _miss_deadline(walk: Walk, state: SendState) -> None:
+    walk.recall(reason="deadline")
+    message = walk.enrollment.messages.get(state.name)
+    if message is not None:
+        walk.note(state.name, replace(message, outcome="failed", reason="deadline"))
+    walk.go(state.on_failed, "failed: deadline")
+
+
+def _outcome(walk: Walk, outcome: OutcomeInput) -> None:
+    now = walk.enrollment
+    for name, message in now.messages.items():
+        if message.message_key == outcome.message_key:
+            break
+    else:
+        return
+    if not _news(message, outcome):
+        return
+    walk.because("outcome", outcome.id)
+    told = _told(message, outcome)
+    walk.note(name, told)
+    current = now.status == "waiting" and now.state == name and now.visit == message.visit
+    if not current:
+        reason = f"{told.outcome}: {told.reason}" if told.reason else str(told.outcome)
+        moved = walk.transition("corrected", now.state, reason, message=message.message_key)
+        walk.effects.append(moved)
+        return
+    state = walk.definition.states.get(name)
+    if not isinstance(state, SendState):
+        walk.leave("definition_error")
+    elif told.outcome == "unknown":
+        walk.wait("unknown_wait", walk.now + state.unknown_wait)
+    elif not now.paused:
+        _leave_send(walk, state, told)
+
+
+def _leave_send(walk: Walk, state: SendState, message: MessageRef) -> None:
+    edges = {"sent": state.next, "suppressed": state.on_suppressed, "failed": state.on_failed}
+    if message.outcome in edges:
+        reason = f"{message.outcome}: {message.reason}" if message.reason else str(message.outcome)
+        walk.go(edges[message.outcome], reason)
+
+
+def _news(message: MessageRef, outcome: OutcomeInput) -> bool:
+    """Whether an outcome says more than is known: sent is final, unknown says nothing new of anything."""
+    state = "sent" if outcome.state == "delivered" else outcome.state
+    if message.outcome is None:
+        return True
+    return message.outcome != "sent" and state not in {"unknown", message.outcome}
+
+
+def _told(message: MessageRef, outcome: OutcomeInput) -> MessageRef:
+    if outcome.state in {"sent", "delivered"}:
+        return replace(message, outcome="sent", reason="", sent_at=outcome.at)
+    return replace(message, outcome=outcome.state, reason=outcome.reason)
+
+
+def _command(walk: Walk, command: CommandInput) -> None:
+    now = walk.enrollment
+    if now.status != "waiting":
+        return
+    walk.because("revoked" if command.kind == "revoke" else "command", command.id)
+    match command.kind:
+        case "exit":
+            walk.leave(command.reason or "command")
+        case "revoke":
+            walk.leave(command.reason or "entry_revoked")
+        case "pause" if not now.paused:
+            walk.recall(reason="paused")
+            walk.enrollment = replace(now, paused=True)
+        case "resume" if now.paused:
+            _resume(walk)
+
+
+def _resume(walk: Walk) -> None:
+    """Go on from where it stands: by an outcome or event that came meanwhile, else by its timer."""
+    now = walk.enrollment
+    walk.enrollment = replace(now, paused=False)
+    if now.timer and now.timer.due_at < walk.now:
+        walk.wait(now.timer.kind, walk.now)
+    state = walk.definition.states.get(now.state)
+    message = now.messages.get(now.state)
+    if isinstance(state, SendState) and message and message.visit == now.visit:
+        _leave_send(walk, state, message)
+    elif isinstance(state, WaitEvent) and (onward := walk.look(state)):
+        walk.go(*onward)

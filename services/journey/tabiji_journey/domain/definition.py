@@ -14,7 +14,7 @@ from tabiji_journey.domain.durations import Duration
 from tabiji_journey.domain.model import Profile
 
 Reenter = Literal["never", "after_end", "restart"]
-Match = Literal["order", "cart"]
+By = Literal["order", "cart"]
 Since = Literal["trigger", "wait"]
 
 WHOLE = 1_000_000
@@ -51,7 +51,7 @@ class ExitRule:
     on: tuple[str, ...]
     reason: str
     when: Condition | None = None
-    match: Match | None = None
+    match: By | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Goal:
     on: tuple[str, ...]
     within: timedelta
     when: Condition | None = None
-    match: Match | None = None
+    match: By | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class WaitEvent:
     on_timeout: str
     when: Condition | None = None
     of: str | None = None
-    match: Match | None = None
+    match: By | None = None
     since: Since = "trigger"
 
 

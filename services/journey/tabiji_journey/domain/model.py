@@ -6,7 +6,7 @@ Mappings are never changed once they stand in one of these.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -130,9 +130,6 @@ _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Enrollment)
 
 
-# --- inputs -----------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class EventInput:
     """An event of this customer. ``context`` is what conditions see as ``event.*``: plain values, no personal data.
@@ -187,9 +184,6 @@ class CommandInput:
 
 
 Input = EventInput | TimerInput | OutcomeInput | CommandInput
-
-
-# --- effects ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +253,6 @@ class Entered:
     refused: str = ""
 
 
-# --- what the domain asks of others -----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Occurrence:
     """What memory keeps of an event: when it happened, its record id, and the fields that a ``when`` reads."""
@@ -269,13 +260,15 @@ class Occurrence:
     occurred_at: datetime
     id: str
     order_id: str | None = None
+    cart_id: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Occurrences(Protocol):
     """The customer's memory: per event type and correlation, the last occurrence (by ``occurred_at``).
 
-    Whether the event being applied is already in it makes no difference. ``Definition.event_types`` says what to keep, ``needs.memory_keys`` under which keys.
+    Whether the event being applied is already in it makes no difference. ``Definition.event_types`` says what to keep,
+    ``needs.memory_keys`` under which keys. Of one key only the last occurrence is known, so a ``when`` sees only that.
     """
 
     def last(self, event_type: str, correlation: Correlation | None = None) -> Occurrence | None:
@@ -284,54 +277,33 @@ class Occurrences(Protocol):
 
 
 class Profile(Protocol):
-    """What conditions may see of a customer as ``customer.*``, after the event that is being applied."""
+    """What conditions may see of a customer as ``customer.*``, after the event that is being applied.
+
+    order_count    orders completed and not cancelled
+    total_minor    sum of orders less refunds in ``currency`` (that of the first order, ``""`` without one), minor units
+    totals_minor   the same by currency
+    products       ids of products bought
+    traits         plain traits; ``timezone`` is the one of that name
+    consent        marketing consent by channel; a channel without an entry was never asked
+    """
 
     @property
-    def order_count(self) -> int:
-        """Orders completed and not cancelled."""
-        ...
-
+    def order_count(self) -> int: ...
     @property
-    def total_minor(self) -> int:
-        """Sum of orders less refunds in ``currency``, minor units."""
-        ...
-
+    def total_minor(self) -> int: ...
     @property
-    def currency(self) -> str:
-        """The customer's main currency (of the first order), ``""`` without orders."""
-        ...
-
+    def currency(self) -> str: ...
     @property
-    def totals_minor(self) -> Mapping[str, int]:
-        """Sums by currency, minor units."""
-        ...
-
+    def totals_minor(self) -> Mapping[str, int]: ...
     @property
-    def first_order_at(self) -> datetime | None:
-        """When the first order was placed."""
-        ...
-
+    def first_order_at(self) -> datetime | None: ...
     @property
-    def last_order_at(self) -> datetime | None:
-        """When the last order was placed."""
-        ...
-
+    def last_order_at(self) -> datetime | None: ...
     @property
-    def products(self) -> tuple[str, ...]:
-        """Ids of products bought."""
-        ...
-
+    def products(self) -> Sequence[str]: ...
     @property
-    def traits(self) -> Mapping[str, Any]:
-        """Plain traits."""
-        ...
-
+    def traits(self) -> Mapping[str, Any]: ...
     @property
-    def consent(self) -> Mapping[str, bool]:
-        """Marketing consent by channel; a channel without an entry was never asked."""
-        ...
-
+    def consent(self) -> Mapping[str, bool]: ...
     @property
-    def timezone(self) -> str | None:
-        """The customer's ``timezone`` trait."""
-        ...
+    def timezone(self) -> str | None: ...
