@@ -1,0 +1,1 @@
+"""What every Tabiji service stands on: records, topics, clock, runtime, health; never a business rule."""

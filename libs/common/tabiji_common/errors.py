@@ -1,0 +1,35 @@
+"""Errors are instructions to the runtime: ``Retry`` the batch, or ``Reject`` the record."""
+
+from __future__ import annotations
+
+
+class TabijiError(Exception):
+    """Base of the errors that Tabiji raises on purpose."""
+
+
+class Retry(TabijiError):
+    """Infrastructure failed: roll back, back off, and try the same batch again."""
+
+
+class Reject(TabijiError):
+    """This record can never apply: dead-letter it with the reason; its customer goes on.
+
+    ``field`` names the offending part as a path (``properties.total``), ``rule`` the rule it broke.
+    """
+
+    def __init__(self, rule: str, field: str = "") -> None:
+        super().__init__(f"{field}: {rule}" if field else rule)
+        self.rule = rule
+        self.field = field
+
+
+class Fenced(TabijiError):
+    """Another member owns this partition number now: drop its buffers and ask for membership again."""
+
+    def __init__(self, partitions: frozenset[int]) -> None:
+        super().__init__(f"fenced on partitions {sorted(partitions)}")
+        self.partitions = partitions
+
+
+class Misconfigured(TabijiError):
+    """The process cannot start like this; the message names the setting to change."""

@@ -1,0 +1,129 @@
+"""How this installation's Kafka is reached, and what a raw record of the client becomes."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+
+from tabiji_common.clock import from_millis
+from tabiji_common.errors import Reject
+from tabiji_common.kafka.turn import Received
+from tabiji_common.settings import Settings
+from tabiji_common.topics import Mode, parse_time
+
+SESSION_TIMEOUT_MS = 6000
+FETCH_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where Kafka is, and the prefix of this installation's topics and groups."""
+
+    bootstrap: str
+    prefix: str
+    partitions: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Cluster:
+        """The cluster that the settings name."""
+        return cls(settings.kafka_bootstrap, settings.topic_prefix, settings.partitions)
+
+    def name(self, topic: str) -> str:
+        """The topic's or group's full name."""
+        return self.prefix + topic
+
+    def plain(self, name: str) -> str:
+        """The name without the installation's prefix."""
+        return name.removeprefix(self.prefix)
+
+    def security(self) -> Mapping[str, ssl.SSLContext | None]:
+        """Client security; plaintext here."""
+        return {}
+
+    def member(self, group: str) -> AIOKafkaConsumer:
+        """A consumer that is only there to be a member of ``group`` (the anchor topic)."""
+        return AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            group_id=self.name(f"{group}.members"),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=500,
+            max_poll_interval_ms=2**31 - 1,  # a member that never polls would leave silently
+            partition_assignment_strategy=(StickyPartitionAssignor,),
+        )
+
+    def reader(self, group: str) -> AIOKafkaConsumer:
+        """A consumer that reads what it is told to; its group id serves the lag gauge only."""
+        return AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            group_id=self.name(group),
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=100,
+        )
+
+    def prober(self) -> AIOKafkaConsumer:
+        """A consumer without a group that asks for end offsets."""
+        return AIOKafkaConsumer(bootstrap_servers=self.bootstrap, group_id=None, enable_auto_commit=False)
+
+
+class IgnoreRebalances(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Decisions about ownership are made in the loop, never in a listener."""
+
+    def on_partitions_revoked(self, revoked: Any) -> None:
+        """Nothing."""
+
+    def on_partitions_assigned(self, assigned: Any) -> None:
+        """Nothing."""
+
+
+def received(topic: str, raw: ConsumerRecord[bytes, bytes]) -> Received:
+    """A client's record as ours; a header that cannot be read becomes a type that no topic knows."""
+    headers = {name: value.decode("utf-8", "replace") for name, value in raw.headers}
+    appended_at = from_millis(raw.timestamp)
+    try:
+        occurred_at = parse_time(headers["ce_time"])
+        accepted_at = parse_time(headers.get("ce_acceptedat", headers["ce_time"]))
+        if occurred_at.tzinfo is None or accepted_at.tzinfo is None:
+            raise Reject("needs a zone", "ce_time")
+        occurred_at, accepted_at = occurred_at.astimezone(UTC), accepted_at.astimezone(UTC)
+        mode = Mode(headers.get("mode", "live"))
+        type_ = headers["ce_type"]
+    except (KeyError, ValueError, OverflowError, Reject):
+        occurred_at = accepted_at = appended_at
+        mode, type_ = Mode.LIVE, UNREADABLE
+    return Received(
+        topic=topic,
+        partition=raw.partition,
+        offset=raw.offset,
+        appended_at=appended_at,
+        key=(raw.key or b"").decode("utf-8", "replace"),
+        id=headers.get("ce_id", f"{topic}/{raw.partition}/{raw.offset}"),
+        type=type_,
+        source=headers.get("ce_source", ""),
+        occurred_at=occurred_at,
+        accepted_at=accepted_at,
+        mode=mode,
+        body_hash=headers.get("bodyhash", ""),
+        value=raw.value or b"",
+        day=_day(headers.get("day", ""), accepted_at),
+    )
+
+
+UNREADABLE = "\x00unreadable"
+
+
+def _day(text: str, accepted_at: datetime) -> Any:
+    try:
+        return datetime.fromisoformat(text).date() if text else accepted_at.date()
+    except ValueError:
+        return accepted_at.date()

@@ -1,0 +1,73 @@
+"""Publishing the outbox: from memory, in order, one batch in flight, the next after all acks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from tabiji_common.errors import Retry
+from tabiji_common.failpoints import Failpoint
+from tabiji_common.kafka.outbox import Outbox, Row
+from tabiji_common.kafka.producer import Appender
+from tabiji_common.logs import logger
+from tabiji_common.metrics import PUBLISHED
+
+log = logger(__name__)
+BEFORE_PUBLISH = Failpoint("runtime.publish.before", "committed, not yet published")
+BEFORE_MARK = Failpoint("runtime.publish.before_mark", "published and acked, not yet marked")
+BATCH = 2000
+
+
+class Publisher:
+    """Publishes what the outbox hands over; ``blocked`` names customers whose rows wait (parked)."""
+
+    def __init__(self, group: str, outbox: Outbox, producer: Appender, blocked: Callable[[], set[str]]) -> None:
+        self.group = group
+        self.outbox = outbox
+        self.producer = producer
+        self.blocked = blocked
+        self.work = 0
+        self._task: asyncio.Task[None] | None = None
+        self._broken: Exception | None = None
+
+    def check(self) -> None:
+        """Raise what ended publishing, if anything but a missing ack did."""
+        if self._broken is not None:
+            raise self._broken
+
+    @property
+    def busy(self) -> bool:
+        """Whether a batch is in flight."""
+        return self._task is not None
+
+    def kick(self) -> None:
+        """Publish what is ready, unless a batch is in flight (which looks again when it ends)."""
+        if self._task is None:
+            rows = self.outbox.hand_over(BATCH, self.blocked())
+            if rows:
+                self._task = asyncio.create_task(self._publish(rows))
+
+    async def drain(self) -> None:
+        """Wait until everything that may go has gone."""
+        self.kick()
+        while self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def _publish(self, rows: list[Row]) -> None:
+        try:
+            await BEFORE_PUBLISH()
+            await self.producer.append_encoded(rows)
+            await BEFORE_MARK()
+            self.outbox.ack(rows)
+            self.work += 1
+            PUBLISHED.labels(self.group).inc(len(rows))
+        except Retry as error:
+            log.warning("publish_failed", error=str(error))
+            self.outbox.fail(rows)
+            await asyncio.sleep(0.2)
+        except Exception as error:
+            self._broken = error
+            raise
+        finally:
+            self._task = None
+        self.kick()

@@ -1,0 +1,26 @@
+"""The runtime's metrics, declared once; a service declares its own in its ``metrics.py``."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+TURNS = Counter("tabiji_runtime_turns_total", "Transactions that the loop committed", ["group"])
+RECORDS = Counter("tabiji_runtime_records_total", "Records applied", ["group"])
+REPEATS = Counter(
+    "tabiji_runtime_repeats_total",
+    "Records dropped because they had been applied before",
+    ["group"],
+)
+REJECTED = Counter("tabiji_runtime_rejected_total", "Records dead-lettered", ["group"])
+RETRIES = Counter("tabiji_runtime_retries_total", "Turns rolled back and tried again", ["group"])
+FENCED = Counter("tabiji_runtime_fenced_total", "Times a newer owner was met", ["group"])
+TAKEN = Counter("tabiji_runtime_taken_total", "Partition numbers taken over", ["group"])
+PUBLISHED = Counter("tabiji_runtime_published_total", "Outbox records acked by Kafka", ["group"])
+OUTBOX = Gauge("tabiji_runtime_outbox_records", "Outbox records not yet acked", ["group"])
+HELD = Gauge("tabiji_runtime_held_records", "Sends that wait for their barrier", ["group"])
+PARKED = Gauge("tabiji_runtime_parked_customers", "Customers whose records wait for an operator", ["group"])
+OWNED = Gauge("tabiji_runtime_owned_partitions", "Partition numbers that this process owns", ["group"])
+LAG = Gauge("tabiji_runtime_lag_records", "Records in the log that are not applied yet", ["group"])
+TURN_SECONDS = Histogram("tabiji_runtime_turn_seconds", "Time of one transaction, commit included", ["group"])
+PRODUCER_REPLACED = Counter("tabiji_runtime_producer_replaced_total", "Producers thrown away after an error")
+PRODUCE_FAILED = Counter("tabiji_runtime_produce_failed_total", "Appends whose ack did not come")

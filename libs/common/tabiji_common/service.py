@@ -1,0 +1,202 @@
+"""A process of Tabiji: ``Service("vip").consume(PURCHASES, announce_vip).run()``.
+
+``run`` brings the consumer group, decoding, offsets, bounded retry, dead letters, ``/livez /readyz /metrics``, JSON logs and a clean
+stop. A service that keeps state gives ``run`` a function that builds it (``stateful``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import ipaddress
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import asyncpg
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from tabiji_common import failpoints, logs
+from tabiji_common.admin import admin_app, ask_time_master
+from tabiji_common.clock import Clock, LiveClock, SteppedClock
+from tabiji_common.errors import Misconfigured
+from tabiji_common.kafka.client import Cluster
+from tabiji_common.kafka.log import KafkaMembership, KafkaProbes, KafkaReader
+from tabiji_common.kafka.loop import Loop, Parts
+from tabiji_common.kafka.producer import Producer
+from tabiji_common.kafka.stateless import StatelessLoop
+from tabiji_common.kafka.turn import Stateful
+from tabiji_common.postgres import connect_pool, migrate
+from tabiji_common.settings import Settings
+from tabiji_common.topics import Record, Topic
+
+E = TypeVar("E")
+Build = Callable[["Service"], Awaitable[None]]
+
+
+class Service:
+    """One process; ``clock``, ``pool`` and ``producer`` are there once ``run`` builds."""
+
+    pool: asyncpg.Pool[Any]
+    producer: Producer
+
+    def __init__(self, name: str, settings: Settings | None = None) -> None:
+        self.name = name
+        self.settings = settings or Settings()
+        self.clock: Clock = SteppedClock() if self.settings.clock == "simulated" else LiveClock()
+        self.loop: Loop | None = None
+        self.ready = False
+        self._scripts: Path | None = None
+        self._consumes: list[tuple[Topic[Any], Any]] = []
+        self._stateful: tuple[Stateful, bool] | None = None
+        self._app: FastAPI | None = None
+        self._background: list[Callable[[], Awaitable[None]]] = []
+        self._servers: list[uvicorn.Server] = []
+        self._stopping = asyncio.Event()
+
+    def migrations(self, folder: Path) -> Self:
+        """Bring the service's schema up to date with the alembic scripts in ``folder`` before anything starts."""
+        self._scripts = folder
+        return self
+
+    def consume(self, topic: Topic[E], handler: Callable[[E], Awaitable[list[Record[Any]]]]) -> Self:
+        """Give every event of ``topic`` to ``handler``; what it returns goes to Kafka. No state is kept."""
+        self._consumes.append((topic, handler))
+        return self
+
+    def stateful(self, pipeline: Stateful, inputs: Sequence[Topic[Any]], *, inbox: bool = False) -> None:
+        """Run ``pipeline`` on the turns of ``inputs``; ``inbox`` drops records that were applied before."""
+        self._stateful = (pipeline, inbox)
+        parts = Parts(
+            self.pool,
+            self.clock,
+            KafkaMembership(self.cluster, self.name),
+            KafkaReader(self.cluster, self.name),
+            KafkaProbes(self.cluster),
+            self.producer,
+        )
+        names = [topic.name for topic in inputs]
+        self.loop = Loop(
+            self.name,
+            parts,
+            names,
+            partitions=self.settings.partitions,
+            poll_records=self.settings.poll_records,
+        )
+
+    def http(self, app: FastAPI) -> None:
+        """Serve ``app`` on the service's port."""
+        self._app = app
+
+    def background(self, run: Callable[[], Awaitable[None]]) -> None:
+        """A task for the life of the process; if it ends, the process ends."""
+        self._background.append(run)
+
+    def wake(self) -> None:
+        """Make the stateful loop take a turn now."""
+        if self.loop is not None:
+            self.loop.wake()
+
+    @property
+    def cluster(self) -> Cluster:
+        """Where Kafka is."""
+        return Cluster.of(self.settings)
+
+    def run(self, build: Build | None = None) -> None:
+        """Block until SIGTERM or SIGINT; ends cleanly, or raises what stopped it."""
+        logs.configure(self.name, self.settings.log_level)
+        failpoints.arm()
+        self._refuse_public_address()
+        if self._scripts is not None:
+            migrate(self.settings.postgres_dsn, self.name, self._scripts)
+        uvloop.run(self._run(build))
+
+    def _refuse_public_address(self) -> None:
+        """Until operators have keys, only ingest may listen to others."""
+        host = self.settings.host
+        if self.name != "ingest" and not (host == "localhost" or ipaddress.ip_address(host).is_loopback):
+            raise Misconfigured(f"TABIJI_HOST={host}: {self.name} has no operator keys yet and binds loopback only")
+
+    async def _run(self, build: Build | None) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
+        if isinstance(self.clock, SteppedClock):
+            await ask_time_master(self.clock, self.settings.time_master)
+        self.producer = Producer(self.cluster)
+        await self.producer.start()
+        needs_pool = build is not None or self._scripts is not None
+        if needs_pool:
+            self.pool = await connect_pool(self.settings.postgres_dsn, self.name)
+        try:
+            if build is not None:
+                await build(self)
+            await self._serve()
+        finally:
+            await self.producer.stop()
+            if needs_pool:
+                await asyncio.wait_for(self.pool.close(), 5)
+
+    async def _serve(self) -> None:
+        loops = [StatelessLoop(self.name, self.cluster, *pair, self.producer) for pair in self._consumes]
+        tasks = [asyncio.ensure_future(loop.run()) for loop in loops]
+        tasks += [asyncio.ensure_future(run()) for run in self._background]
+        if self.loop is not None and self._stateful is not None:
+            pipeline, inbox = self._stateful
+            tasks.append(asyncio.ensure_future(self.loop.run(pipeline, inbox=inbox)))
+        servers = self._http_servers()
+        serving = [asyncio.ensure_future(server.serve()) for server in servers]
+        self.ready = True
+        gc.collect()
+        gc.freeze()
+        stop = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait({*tasks, *serving, stop}, return_when=asyncio.FIRST_COMPLETED)
+        self.ready = False
+        for loop in (*loops, *([self.loop] if self.loop else [])):
+            loop.stop()
+        for server in servers:
+            server.should_exit = True
+        ended = [task for task in tasks if task.done()]
+        await asyncio.wait(
+            {*serving, *tasks[: len(loops)], *tasks[len(loops) + len(self._background) :]},
+            timeout=10,
+        )
+        for task in (*tasks, *serving):
+            task.cancel()
+        for task in ended:
+            task.result()  # what stopped the process is raised
+
+    def _http_servers(self) -> list[uvicorn.Server]:
+        apps = [(admin_app(self), self.settings.effective_admin_port)]
+        if self._app is not None:
+            apps.append((self._app, self.settings.port))
+        return [
+            _Server(
+                uvicorn.Config(
+                    app,
+                    host=self.settings.host,
+                    port=port,
+                    loop="none",
+                    http="httptools",
+                    log_level="warning",
+                    access_log=False,
+                    timeout_graceful_shutdown=3,
+                )
+            )
+            for app, port in apps
+        ]
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the service."""
+
+    def install_signal_handlers(self) -> None:
+        """Nothing: the service has them."""
+
+    def capture_signals(self) -> Any:
+        """Nothing: the service has them."""
+        import contextlib  # noqa: PLC0415 - used here only
+
+        return contextlib.nullcontext()

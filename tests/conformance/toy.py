@@ -1,0 +1,122 @@
+"""A stateful service small enough to see through: it tallies events by customer and answers each with a record.
+
+Events with property ``send`` are answered by a send that waits for its barrier; ``boom`` makes the fold fail for that
+customer, ``poison`` makes PostgreSQL refuse the value.
+"""
+
+import asyncio
+import os
+from datetime import datetime
+from pathlib import Path
+
+from tabiji_common.commands import SendMessage, Transition
+from tabiji_common.failpoints import Failpoint
+from tabiji_common.kafka.turn import Applied, Received, Status, Turn
+from tabiji_common.postgres import Connection
+from tabiji_common.service import Service
+from tabiji_common.topics import (
+    CUSTOM,
+    JOURNEY_COMMANDS,
+    PAGE_VIEWS,
+    PURCHASES,
+    SENDS,
+    TRANSITIONS,
+    Record,
+    derived_id,
+    split_key,
+)
+
+IN_FOLD = Failpoint("toy.fold.middle", "half of a turn is written")
+INPUTS = (PAGE_VIEWS, PURCHASES, CUSTOM, JOURNEY_COMMANDS)
+
+
+class Toy:
+    """Tallies."""
+
+    async def apply(self, tx: Connection, turn: Turn) -> Applied:
+        applied = Applied()
+        good: list[Received] = []
+        for record in turn.records:
+            if record.body.__class__.__name__ == "Unpark":
+                continue
+            if record.body.properties.get("boom") and not os.environ.get("TOY_MENDED"):
+                applied.parked[record.key] = "boom"
+            else:
+                good.append(record)
+        good = [record for record in good if record.key not in applied.parked]
+        await tx.execute(
+            "INSERT INTO tally AS t (key, p, n) SELECT k, min(p), count(*) FROM unnest($1::text[], $2::int[]) AS r(k, p)"
+            " GROUP BY k ON CONFLICT (key) DO UPDATE SET n = t.n + excluded.n",
+            [record.key for record in good],
+            [record.partition for record in good],
+        )
+        await IN_FOLD()
+        await tx.executemany(
+            "INSERT INTO applied (key, id, topic, position, appended_at, pid) VALUES ($1, $2, $3, $4, $5, $6)",
+            [
+                (
+                    r.key,
+                    r.id + ("\x00" if r.body.properties.get("poison") else ""),
+                    r.topic,
+                    r.offset,
+                    r.appended_at,
+                    os.getpid(),
+                )
+                for r in good
+            ],
+        )
+        for record in good:
+            (applied.sends if record.body.properties.get("send") else applied.records).append(answer(record))
+        return applied
+
+    def committed(self, turn: Turn, applied: Applied) -> None:
+        pass
+
+    async def changed(self, owned: frozenset[int]) -> None:
+        pass
+
+    async def status(self, connection: Connection, owned: frozenset[int], now: datetime) -> Status:
+        return Status()
+
+
+def answer(record: Received) -> Record:
+    """One record for one event, with an id that is a pure function of the event's."""
+    workspace, customer = split_key(record.key)
+    id_ = derived_id("toy", record.id)
+    when = {"occurred_at": record.occurred_at, "accepted_at": record.accepted_at}
+    if record.body.properties.get("send"):
+        message = SendMessage(
+            workspace=workspace,
+            customer=customer,
+            message_key=id_,
+            journey="toy",
+            version=1,
+            enrollment=record.id,
+            state="s",
+            channel="email",
+            template="toy/t",
+            decided_at=record.accepted_at,
+            not_after=record.accepted_at,
+        )
+        return SENDS.record(message, id=id_, source="toy", **when)
+    moved = Transition(
+        workspace=workspace,
+        customer=customer,
+        enrollment=record.id,
+        journey="toy",
+        version=1,
+        kind="moved",
+        at=record.occurred_at,
+        seq=int(record.body.properties.get("n", 0)),
+    )
+    return TRANSITIONS.record(moved, id=id_, source="toy", **when)
+
+
+async def build(service: Service) -> None:
+    topics = INPUTS if not os.environ.get("TOY_FEWER") else INPUTS[1:]
+    service.stateful(Toy(), topics, inbox=True)
+    await asyncio.sleep(0)
+
+
+if __name__ == "__main__":
+    Service("toy").migrations(Path(__file__).parent / "toy_migrations").run(build)

@@ -1,0 +1,7 @@
+"""The toy service's migrations."""
+
+from alembic import context
+
+from tabiji_common.migrations import run
+
+run(context)

@@ -1,0 +1,17 @@
+"""the runtime's tables, and what the toy counts"""
+
+from alembic import op
+
+from tabiji_common import runtime_schema
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    runtime_schema.create(op)
+    op.execute("CREATE TABLE tally (key text PRIMARY KEY, p int NOT NULL, n bigint NOT NULL)")
+    op.execute(
+        "CREATE TABLE applied (seq bigserial PRIMARY KEY, key text, id text, topic text, position bigint,"
+        " appended_at timestamptz, pid int)"
+    )
