@@ -1,0 +1,7 @@
+"""Alembic's entry: the runtime migrates one service's schema."""
+
+from alembic import context
+
+from tabiji_common.migrations import run
+
+run(context)

@@ -1,0 +1,34 @@
+"""Builds ingest, in order, and runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tabiji_common.errors import Misconfigured
+from tabiji_common.service import Service
+from tabiji_ingest.adapters.kafka import KafkaLog
+from tabiji_ingest.adapters.postgres import WriteKeyTable
+from tabiji_ingest.api import create_app
+from tabiji_ingest.pipeline import Accept
+from tabiji_ingest.settings import IngestSettings
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+def main() -> None:
+    """Run ingest until it is told to stop."""
+    settings = IngestSettings()
+    if not settings.workspace_secret:
+        raise Misconfigured("TABIJI_WORKSPACE_SECRET is empty: links could be forged and guests' ids guessed")
+
+    async def build(service: Service) -> None:
+        keys = WriteKeyTable(service.pool, service.clock, refresh_seconds=settings.write_key_refresh_seconds)
+        await keys.load()
+        service.background(keys.refresh)
+        service.http(create_app(Accept(KafkaLog(service.producer), keys, service.clock, settings)))
+
+    Service("ingest", settings).migrations(MIGRATIONS).run(build)
+
+
+if __name__ == "__main__":
+    main()

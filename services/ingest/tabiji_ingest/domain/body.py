@@ -1,0 +1,121 @@
+"""A request body -> the bytes of each event in it, so that one bad event does not cost the others.
+
+The quick way is one strict pass that leaves each event as bytes. Where that pass fails (a NaN, a lone surrogate or a
+hundred brackets somewhere), the events are cut out by their brackets and what is left must be good JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from tabiji_ingest.domain.poison import TOKEN, diagnose
+from tabiji_ingest.domain.refusal import Refusal
+
+MAX_EVENTS = 2500
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The events of one request, as bytes, with what the envelope says for all of them."""
+
+    events: list[bytes]
+    sent_at: Any = None
+    context: Any = None
+
+
+class _Envelope(msgspec.Struct):
+    batch: list[msgspec.Raw]
+    sentAt: Any = None  # noqa: N815 - the client's name for it
+    context: Any = None
+
+
+_envelope = msgspec.json.Decoder(_Envelope).decode
+_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_any = msgspec.json.Decoder().decode
+_BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def read_batch(body: bytes) -> Batch:
+    """The events under ``batch``; raises ``Refusal`` where there is no such list or it is too long."""
+    try:
+        envelope = _envelope(body)
+    except _BROKEN:
+        return _limited(_cut_batch(body))
+    return _limited(Batch([bytes(raw) for raw in envelope.batch], envelope.sentAt, envelope.context))
+
+
+def read_array(body: bytes) -> Batch:
+    """The events of a bare JSON array, or the one event that ``body`` is."""
+    if not body.lstrip(b" \t\r\n").startswith(b"["):
+        return Batch([body])
+    try:
+        return _limited(Batch([bytes(raw) for raw in _array(body)]))
+    except _BROKEN:
+        spans = _spans(body, None)
+        return _limited(Batch(_fill(body, spans, _skeleton(body, spans))))
+
+
+def _limited(batch: Batch) -> Batch:
+    if not batch.events:
+        raise Refusal("batch", "must hold at least one event")
+    if len(batch.events) > MAX_EVENTS:
+        raise Refusal("batch", f"must hold at most {MAX_EVENTS} events")
+    return batch
+
+
+def _cut_batch(body: bytes) -> Batch:
+    spans = _spans(body, b'"batch"')
+    whole = _skeleton(body, spans)
+    if not isinstance(whole, dict):
+        raise Refusal("", "must be a JSON object")
+    if not isinstance(whole.get("batch"), list):
+        raise Refusal("batch", "must be a list of events")
+    return Batch(_fill(body, spans, whole["batch"]), whole.get("sentAt"), whole.get("context"))
+
+
+def _skeleton(body: bytes, spans: list[tuple[int, int]]) -> Any:
+    """``body`` with ``{}`` in place of each span, decoded."""
+    pieces: list[bytes] = []
+    end = 0
+    for start, stop in spans:
+        pieces += (body[end:start], b"{}")
+        end = stop
+    try:
+        return _any(b"".join((*pieces, body[end:])))
+    except _BROKEN:
+        raise diagnose(body) from None
+
+
+def _fill(body: bytes, spans: list[tuple[int, int]], elements: Any) -> list[bytes]:
+    """The bytes of each element: the spans in order, and ``null`` for what is no object or list."""
+    if not isinstance(elements, list) or sum(element == {} for element in elements) != len(spans):
+        raise Refusal("", "is not valid JSON")
+    places = iter(spans)
+    return [body[slice(*next(places))] if element == {} else b"null" for element in elements]
+
+
+def _spans(body: bytes, key: bytes | None) -> list[tuple[int, int]]:
+    """Where the objects and lists lie that are elements of the top-level list under ``key`` (``None``: of the body)."""
+    spans: list[tuple[int, int]] = []
+    depth, inside, start, last = 0, -1, 0, b""
+    opened_at = 1 if key is None else 2
+    for match in TOKEN.finditer(body):
+        token = match.group()
+        if token[:1] == b'"':
+            last = token
+        elif token in b"[{":
+            if depth == inside:
+                start = match.start()
+            depth += 1
+            if token == b"[" and depth == opened_at and (key is None or last == key):
+                spans, inside = [], depth
+        else:
+            depth -= 1
+            if depth == inside:
+                spans.append((start, match.end()))
+            elif depth < inside:
+                inside = -1
+    return spans
