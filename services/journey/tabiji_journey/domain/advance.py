@@ -15,6 +15,7 @@ from tabiji_journey.domain.definition import (
 )
 from tabiji_journey.domain.enter import COMMAND, enter, key_of, revoke_check
 from tabiji_journey.domain.identity import timer_id
+from tabiji_journey.domain.known import Occurrences, Profile
 from tabiji_journey.domain.model import (
     CommandInput,
     Effect,
@@ -24,12 +25,11 @@ from tabiji_journey.domain.model import (
     Match,
     MessageRef,
     Moved,
-    Occurrences,
     OutcomeInput,
-    Profile,
     TimerInput,
 )
 from tabiji_journey.domain.rules import ends_wait, exit_for, goal_met, is_trigger
+from tabiji_journey.domain.steps import go, look
 from tabiji_journey.domain.walk import Walk
 
 __all__ = ["COMMAND", "advance", "enter", "key_of", "revoke_check", "withdraw"]
@@ -108,7 +108,7 @@ def _event(walk: Walk, event: EventInput) -> None:
         return
     if ends_wait(wait, now, event, walk.scope()):
         walk.consume(wait, event.type, Match(event.occurred_at, event.id))
-        walk.go(wait.then, event.type)
+        go(walk, wait.then, event.type)
 
 
 def _timer(walk: Walk, fired: TimerInput) -> None:
@@ -122,11 +122,11 @@ def _timer(walk: Walk, fired: TimerInput) -> None:
     state = walk.definition.states.get(now.state)
     match timer.kind, state:
         case "wake", WaitFor() | WaitUntil() | WaitWindow():
-            walk.go(state.next, "elapsed")
+            go(walk, state.next, "elapsed")
         case "timeout", WaitEvent():
-            walk.go(state.on_timeout, "timeout")
+            go(walk, state.on_timeout, "timeout")
         case "unknown_wait", SendState():
-            walk.go(state.on_unknown, "unknown")
+            go(walk, state.on_unknown, "unknown")
         case "deadline", SendState():
             _miss_deadline(walk, state)
         case _:
@@ -138,18 +138,15 @@ def _miss_deadline(walk: Walk, state: SendState) -> None:
     message = walk.enrollment.messages.get(state.name)
     if message is not None:
         walk.note(state.name, replace(message, outcome="failed", reason="deadline"))
-    walk.go(state.on_failed, "failed: deadline")
+    go(walk, state.on_failed, "failed: deadline")
 
 
 def _outcome(walk: Walk, outcome: OutcomeInput) -> None:
     now = walk.enrollment
-    for name, message in now.messages.items():
-        if message.message_key == outcome.message_key:
-            break
-    else:
+    found = next((item for item in now.messages.items() if item[1].message_key == outcome.message_key), None)
+    if found is None or not _news(found[1], outcome):
         return
-    if not _news(message, outcome):
-        return
+    name, message = found
     walk.because("outcome", outcome.id)
     told = _told(message, outcome)
     walk.note(name, told)
@@ -172,7 +169,7 @@ def _leave_send(walk: Walk, state: SendState, message: MessageRef) -> None:
     edges = {"sent": state.next, "suppressed": state.on_suppressed, "failed": state.on_failed}
     if message.outcome in edges:
         reason = f"{message.outcome}: {message.reason}" if message.reason else str(message.outcome)
-        walk.go(edges[message.outcome], reason)
+        go(walk, edges[message.outcome], reason)
 
 
 def _news(message: MessageRef, outcome: OutcomeInput) -> bool:
@@ -216,5 +213,5 @@ def _resume(walk: Walk) -> None:
     message = now.messages.get(now.state)
     if isinstance(state, SendState) and message and message.visit == now.visit:
         _leave_send(walk, state, message)
-    elif isinstance(state, WaitEvent) and (onward := walk.look(state)):
-        walk.go(*onward)
+    elif isinstance(state, WaitEvent) and (onward := look(walk, state)):
+        go(walk, *onward)

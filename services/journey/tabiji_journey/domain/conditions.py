@@ -17,7 +17,10 @@ from typing import Any
 
 import cel
 
-from tabiji_journey.domain.model import Enrollment, Profile
+from tabiji_journey.domain.known import Profile
+from tabiji_journey.domain.model import (
+    Enrollment,
+)
 
 VARIABLES = frozenset({"customer", "event", "trigger", "enrollment", "now"})
 CUSTOMER_FIELDS = frozenset(

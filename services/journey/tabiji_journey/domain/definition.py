@@ -11,7 +11,7 @@ from typing import Any, Literal
 from tabiji_journey.domain.civil import Window, valid_zone
 from tabiji_journey.domain.conditions import Condition
 from tabiji_journey.domain.durations import Duration
-from tabiji_journey.domain.model import Profile
+from tabiji_journey.domain.known import Profile
 
 Reenter = Literal["never", "after_end", "restart"]
 By = Literal["order", "cart"]

@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from tabiji_journey.domain.conditions import ConditionError, Scope
 from tabiji_journey.domain.definition import Definition
 from tabiji_journey.domain.identity import business_id, enrollment_id, in_holdout
+from tabiji_journey.domain.known import Occurrences, Profile
 from tabiji_journey.domain.model import (
     Effect,
     Enrollment,
     Entered,
     EventInput,
     Ids,
-    Occurrences,
-    Profile,
     Trigger,
 )
 from tabiji_journey.domain.rules import (
@@ -26,6 +25,7 @@ from tabiji_journey.domain.rules import (
     scope_of,
     trigger_view,
 )
+from tabiji_journey.domain.steps import begin
 from tabiji_journey.domain.walk import Walk
 
 _LONGEST_KEY = 200
@@ -161,7 +161,7 @@ def _goal_until(definition: Definition, since: datetime) -> datetime | None:
 
 
 def _begin(walk: Walk) -> None:
-    walk.begin()
+    begin(walk)
     goal = walk.definition.goal
     if goal is None:
         return

@@ -38,7 +38,7 @@ class DefinitionError(Exception):
 def load(
     text: str, *, version: int = 1, file: str = "<journey>", shop: Shop = Shop(), templates: Path | None = None
 ) -> Definition:
-    """Read one document. With ``templates`` (the folder that holds ``<journey>/<template>/``) the template files must exist.
+    """Read one document. With ``templates``, the folder that holds ``<journey>/<template>/``, the files must exist.
 
     Raises ``DefinitionError``.
     """

@@ -6,10 +6,10 @@ Mappings are never changed once they stand in one of these.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 
@@ -87,7 +87,8 @@ class Enrollment:
     waited        a ``wait`` has been stopped at (sends before that are released under ``revoke_check``)
     messages      latest message by send state
     matched       by event type, the last occurrence that ended a wait
-    goal_at       when the goal was reached (business time); ``goal_until`` is the last instant that counts, also after the end
+    goal_at       when the goal was reached (business time)
+    goal_until    the last instant that counts for the goal, also after the end
     exit_reason   why it ended (the ``end`` state's name for finished ones)
     """
 
@@ -260,50 +261,5 @@ class Occurrence:
     occurred_at: datetime
     id: str
     order_id: str | None = None
-    cart_id: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Occurrences(Protocol):
-    """The customer's memory: per event type and correlation, the last occurrence (by ``occurred_at``).
-
-    Whether the event being applied is already in it makes no difference. ``Definition.event_types`` says what to keep,
-    ``needs.memory_keys`` under which keys. Of one key only the last occurrence is known, so a ``when`` sees only that.
-    """
-
-    def last(self, event_type: str, correlation: Correlation | None = None) -> Occurrence | None:
-        """The last occurrence, ``None`` where there is none. Opens and clicks: ``("message", message_key)``."""
-        ...
-
-
-class Profile(Protocol):
-    """What conditions may see of a customer as ``customer.*``, after the event that is being applied.
-
-    order_count    orders completed and not cancelled
-    total_minor    sum of orders less refunds in ``currency`` (that of the first order, ``""`` without one), minor units
-    totals_minor   the same by currency
-    products       ids of products bought
-    traits         plain traits; ``timezone`` is the one of that name
-    consent        marketing consent by channel; a channel without an entry was never asked
-    """
-
-    @property
-    def order_count(self) -> int: ...
-    @property
-    def total_minor(self) -> int: ...
-    @property
-    def currency(self) -> str: ...
-    @property
-    def totals_minor(self) -> Mapping[str, int]: ...
-    @property
-    def first_order_at(self) -> datetime | None: ...
-    @property
-    def last_order_at(self) -> datetime | None: ...
-    @property
-    def products(self) -> Sequence[str]: ...
-    @property
-    def traits(self) -> Mapping[str, Any]: ...
-    @property
-    def consent(self) -> Mapping[str, bool]: ...
-    @property
-    def timezone(self) -> str | None: ...
+    cart_id: str | None = None

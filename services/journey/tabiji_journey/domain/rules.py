@@ -9,13 +9,12 @@ from typing import Any
 
 from tabiji_journey.domain.conditions import Scope
 from tabiji_journey.domain.definition import By, Definition, ExitRule, Goal, WaitEvent
+from tabiji_journey.domain.known import Occurrences, Profile
 from tabiji_journey.domain.model import (
     Correlation,
     Enrollment,
     EventInput,
     Occurrence,
-    Occurrences,
-    Profile,
     Trigger,
 )
 

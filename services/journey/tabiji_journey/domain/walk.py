@@ -1,28 +1,16 @@
-"""One enrollment on its way: through states that need no waiting, to one that waits, or out."""
+"""The work of one input on one enrollment: what is changed, and what is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from tabiji_journey.domain import civil
-from tabiji_journey.domain.conditions import Condition, ConditionError, Scope
-from tabiji_journey.domain.definition import (
-    Branch,
-    Definition,
-    Duration,
-    End,
-    SendState,
-    Split,
-    State,
-    WaitEvent,
-    WaitFor,
-    WaitUntil,
-    WaitWindow,
-)
-from tabiji_journey.domain.identity import arm_of, message_key
+from tabiji_journey.domain.conditions import ConditionError, Scope
+from tabiji_journey.domain.definition import Definition, WaitEvent
+from tabiji_journey.domain.known import Occurrences, Profile
 from tabiji_journey.domain.model import (
     Cancel,
     Cause,
@@ -30,26 +18,16 @@ from tabiji_journey.domain.model import (
     Enrollment,
     Match,
     MessageRef,
-    MoveKind,
     Moved,
-    Occurrences,
-    Profile,
-    Send,
+    MoveKind,
     Timer,
     TimerKind,
 )
-from tabiji_journey.domain.rules import match_key, remembered_exit, remembered_match, scope_of
-
-MOST_STEPS = 200
-DEADLINE_GRACE = timedelta(hours=1)
-"""How long after ``not_after`` a send state still hopes for an outcome."""
-
-Onward = tuple[str, str] | None
-"""The next state and the reason for going there; ``None`` where the walk stops."""
+from tabiji_journey.domain.rules import match_key, scope_of
 
 
 class Walk:
-    """The work of one input on one enrollment: it changes ``enrollment`` and gathers ``effects``.
+    """``enrollment`` as it has become and the ``effects`` gathered so far; local to one call.
 
     ``late_by`` is how much later than ``now`` it really is.
     """
@@ -90,24 +68,16 @@ class Walk:
         """What conditions see now."""
         return scope_of(self.profile, self.now, self.enrollment)
 
-    def begin(self) -> None:
-        """Enter the start state of a new enrollment."""
-        self._go(self.definition.start, "", "entered")
-
-    def go(self, target: str, reason: str) -> None:
-        """Leave the current state for ``target``, and on from there."""
-        self._go(target, reason, "moved")
-
     def leave(self, reason: str) -> None:
         """Exit, with a cancel where a send is out."""
         self.recall(reason="exited")
         self.effects.append(self.transition("exited", None, reason))
-        self._change(status="exited", timer=None, ended_at=self.now, exit_reason=reason)
+        self.change(status="exited", timer=None, ended_at=self.now, exit_reason=reason)
 
     def convert(self, at: datetime) -> None:
         """The goal is reached; nobody moves."""
         self.effects.append(self.transition("converted", None, "", at=at))
-        self._change(goal_at=at)
+        self.change(goal_at=at)
 
     def recall(self, reason: str) -> None:
         """Ask for the message of the current visit to be taken back, if its outcome is not known."""
@@ -118,18 +88,18 @@ class Walk:
 
     def note(self, state: str, message: MessageRef) -> None:
         """Keep what is known of a message."""
-        self._change(messages={**self.enrollment.messages, state: message})
+        self.change(messages={**self.enrollment.messages, state: message})
 
     def consume(self, wait: WaitEvent, event_type: str, match: Match) -> None:
         """Keep what ended this wait, so that it ends no other."""
         key = match_key(wait, self.enrollment, event_type)
-        self._change(matched={**self.enrollment.matched, key: match})
+        self.change(matched={**self.enrollment.matched, key: match})
 
     def wait(self, kind: TimerKind, due_at: datetime, moment: civil.Moment | None = None) -> None:
         """Set the one timer; one that would be past is due now."""
         local = moment.local.isoformat() if moment else None
         zone = moment.zone if moment else None
-        self._change(timer=Timer(max(due_at, self.now), kind, local, zone))
+        self.change(timer=Timer(max(due_at, self.now), kind, local, zone))
 
     def transition(
         self,
@@ -141,7 +111,7 @@ class Walk:
         at: datetime | None = None,
     ) -> Moved:
         """The next transition of this enrollment."""
-        self._change(seq=self.enrollment.seq + 1)
+        self.change(seq=self.enrollment.seq + 1)
         now = self.enrollment
         from_state = None if kind == "entered" else now.state
         return Moved(
@@ -162,141 +132,6 @@ class Walk:
             message,
         )
 
-    def look(self, wait: WaitEvent) -> Onward:
-        """Whether memory already holds what ends the wait."""
-        found = remembered_match(wait, self.enrollment, self.memory, self.scope())
-        if found is None:
-            return None
-        event_type, occurrence = found
-        self.consume(wait, event_type, Match(occurrence.occurred_at, occurrence.id))
-        self.because("event", occurrence.id)
-        return wait.then, event_type
-
-    def _change(self, **fields: Any) -> None:
+    def change(self, **fields: Any) -> None:
+        """Put fields of the enrollment in place."""
         self.enrollment = replace(self.enrollment, **fields)
-
-    def _go(self, target: str, reason: str, kind: MoveKind) -> None:
-        for _ in range(MOST_STEPS):
-            state = self.definition.states.get(target)
-            if state is None:
-                break
-            self._step_into(state, reason, kind)
-            if isinstance(state, End):
-                return
-            onward = self._ARRIVE[type(state)](self, state)
-            if onward is None:
-                return
-            (target, reason), kind = onward, "moved"
-        self.leave("definition_error")
-
-    def _step_into(self, state: State, reason: str, kind: MoveKind) -> None:
-        ended = isinstance(state, End)
-        if not (ended and kind == "entered"):
-            self.effects.append(self.transition("finished" if ended else kind, state.name, reason))
-        else:
-            self.effects.append(self.transition("entered", state.name, reason))
-            self.effects.append(self.transition("finished", state.name, reason))
-        self._change(state=state.name, visit=self.enrollment.visit + 1, timer=None, waiting_since=self.now)
-        if isinstance(state, End):
-            self._change(status="finished", ended_at=self.now, exit_reason=state.reason)
-
-    def _send(self, state: SendState) -> Onward:
-        now = self.enrollment
-        key = message_key(now.id, state.name, now.visit, state.channel)
-        message = MessageRef(key, now.visit, self.now)
-        unwanted = "holdout" if now.holdout else "late" if self.late_by > state.max_lateness else ""
-        if unwanted:
-            self.note(state.name, replace(message, outcome="suppressed", reason=unwanted))
-            self.effects.append(self.transition("suppressed", state.name, unwanted, message=key))
-            return state.on_suppressed, f"suppressed: {unwanted}"
-        variables = {name: self._variable(value) for name, value in state.variables.items()}
-        not_after = self.now + self._validity(state)
-        self.note(state.name, message)
-        self.wait("deadline", not_after + DEADLINE_GRACE)
-        self.effects.append(self._command(state, key, not_after, variables))
-        return None
-
-    def _command(self, state: SendState, key: str, not_after: datetime, variables: Mapping[str, Any]) -> Send:
-        return Send(
-            enrollment=self.enrollment.id,
-            journey=self.definition.id,
-            version=self.enrollment.version,
-            message_key=key,
-            state=state.name,
-            visit=self.enrollment.visit,
-            channel=state.channel,
-            template=f"{self.definition.id}/{state.template}",
-            message_class=state.message_class,
-            provider=state.provider,
-            decided_at=self.now,
-            not_after=not_after,
-            variables=variables,
-            priority=self.definition.priority,
-            before_first_wait=not self.enrollment.waited,
-        )
-
-    def _variable(self, value: Any) -> Any:
-        return value.value(self.scope()) if isinstance(value, Condition) else value
-
-    def _validity(self, state: SendState) -> timedelta:
-        if state.message_class == "transactional":
-            return state.max_lateness
-        return max(state.max_lateness, self.definition.quiet_hours + timedelta(hours=1))
-
-    def _wait_for(self, state: WaitFor) -> Onward:
-        return self._stop("wake", self._after(self.now, state.duration))
-
-    def _wait_until(self, state: WaitUntil) -> Onward:
-        return self._stop("wake", civil.next_at(self.now, state.at, state.weekdays, self._zone()))
-
-    def _wait_window(self, state: WaitWindow) -> Onward:
-        moment = civil.next_inside(self.now, state.window, state.weekdays, self._zone())
-        return (state.next, "inside") if moment.instant <= self.now else self._stop("wake", moment)
-
-    def _wait_event(self, state: WaitEvent) -> Onward:
-        over = remembered_exit(self.definition, self.enrollment.trigger, self.memory, self.scope(), plain=True)
-        if over is not None:
-            rule, occurrence = over
-            self.because("event", occurrence.id).leave(rule.reason)
-            return None
-        if onward := self.look(state):
-            return onward
-        message = self.enrollment.messages.get(state.of) if state.of else None
-        counts_from = message.sent_at if message and message.sent_at else self.now
-        return self._stop("timeout", self._after(counts_from, state.timeout))
-
-    def _branch(self, state: Branch) -> Onward:
-        scope = self.scope()
-        for number, (condition, target) in enumerate(state.cases, 1):
-            if condition.holds(scope):
-                return target, f"case {number}"
-        return state.otherwise, "else"
-
-    def _split(self, state: Split) -> Onward:
-        arm = arm_of(self.definition.id, self.enrollment.customer, state)
-        self._change(arms={**self.enrollment.arms, state.name: arm.name})
-        return arm.next, f"arm {arm.name}"
-
-    def _end(self, state: End) -> Onward:
-        return None
-
-    def _stop(self, kind: TimerKind, moment: civil.Moment) -> Onward:
-        self.wait(kind, moment.instant, moment)
-        self._change(waited=True)
-
-    def _after(self, instant: datetime, duration: Duration) -> civil.Moment:
-        return civil.after(instant, duration, self._zone())
-
-    def _zone(self) -> str:
-        return self.definition.timezone_of(self.profile)
-
-    _ARRIVE: ClassVar[Mapping[type, Callable[[Walk, Any], Onward]]] = {
-        SendState: _send,
-        WaitFor: _wait_for,
-        WaitUntil: _wait_until,
-        WaitWindow: _wait_window,
-        WaitEvent: _wait_event,
-        Branch: _branch,
-        Split: _split,
-        End: _end,
-    }
