@@ -1,0 +1,146 @@
+"""The ``tabiji`` command: what can be asked of it. Each command's story is in a file of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help="Customer journeys for shops."
+)
+imports_app = typer.Typer(no_args_is_help=True, help="Bring in history.")
+app.add_typer(imports_app, name="import")
+
+INGEST = "http://127.0.0.1:8010"
+ANALYTICS = "http://127.0.0.1:8040"
+
+
+def _flag(name: str) -> bool:
+    return os.environ.get(name, "") not in {"", "0", "false", "no"}
+
+
+@app.command()
+def demo(
+    full: Annotated[bool, typer.Option(help="The whole log instead of the 1/10 sample (or FULL=1).")] = False,
+    once: Annotated[bool, typer.Option(help="End with the checks' status instead of staying up (or ONCE=1).")] = False,
+    customers: Annotated[int, typer.Option(min=0, help="Only so many customers, chosen by hash; 0 is all.")] = 0,
+    days: Annotated[int, typer.Option(min=0, help="Only the log's first days; 0 is all.")] = 0,
+    seed: Annotated[str, typer.Option(help="What simulated choices hang on.")] = "tabiji",
+    slow_dispatch: Annotated[bool, typer.Option(help="Every send sleeps 300 ms.")] = False,
+    kill_journey: Annotated[bool, typer.Option(help="SIGKILL the journey service in mid-batch.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the report (.svg .html .txt) or the digest (.json).")
+    ] = None,
+) -> None:
+    """Replay the CDNOW purchase log through all four services in simulated time, and check every promise."""
+    from tabiji_cli.demo.command import demo as run  # noqa: PLC0415 - other commands start faster without it
+    from tabiji_cli.demo.play import Options  # noqa: PLC0415
+
+    options = Options(full or _flag("FULL"), customers, days, seed, slow_dispatch, kill_journey)
+    raise typer.Exit(run(options, Console(), once=once or _flag("ONCE"), save=report))
+
+
+@app.command("demo-proof")
+def demo_proof(
+    customers: Annotated[int, typer.Option(min=0, help="Only so many customers; 0 is all.")] = 0,
+    days: Annotated[int, typer.Option(min=0, help="Only the log's first days; 0 is all.")] = 0,
+) -> None:
+    """The demo three times: plain, slowed down, and with a kill; tables, funnels and counts must agree."""
+    from tabiji_cli.demo.play import Options  # noqa: PLC0415 - other commands start faster without it
+    from tabiji_cli.demo.proof import proof  # noqa: PLC0415
+
+    raise typer.Exit(proof(Options(customers=customers, days=days), Console()))
+
+
+@app.command()
+def up(json: Annotated[bool, typer.Option("--json", help="Addresses and keys as one JSON object.")] = False) -> None:
+    """Bring up the embedded stack and all services on the live clock, until Ctrl-C."""
+    from tabiji_cli.up import up as run  # noqa: PLC0415 - other commands start faster without it
+
+    raise typer.Exit(run(Console(), json=json))
+
+
+@imports_app.command("orders")
+def import_orders(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
+    url: Annotated[str, typer.Option(envvar="TABIJI_INGEST_URL", help="Where ingest answers.")] = INGEST,
+    key: Annotated[
+        str, typer.Option(envvar="TABIJI_WRITE_KEY", help="A key of scope backfill; else the one of `tabiji up`.")
+    ] = "",
+    currency: Annotated[str, typer.Option(help="For lines without a currency.")] = "JPY",
+    from_line: Annotated[int, typer.Option(min=0, help="Pass over the lines before this one.")] = 0,
+) -> None:
+    """Import orders as history.
+
+    Columns: order_id, customer_id, ordered_at, amount (minor units), and if there currency and medium.
+    """
+    from tabiji_cli import imports, keys  # noqa: PLC0415 - other commands start faster without it
+    from tabiji_cli.csvorders import BadLine  # noqa: PLC0415
+
+    known = keys.known()
+    write_key = key or (known.backfill if known else "")
+    if not write_key:
+        _fail("no write key: give --key or TABIJI_WRITE_KEY, or start `tabiji up` on this machine first")
+    try:
+        count = asyncio.run(imports.run(file, url, write_key, currency, from_line, Console(stderr=True)))
+    except (imports.ImportFailed, BadLine) as error:
+        _fail(str(error))
+    typer.echo(f"{count:,} orders accepted")
+
+
+@app.command()
+def view(
+    name: Annotated[str, typer.Argument(help="ltv_by_cohort, retention_monthly, repeat_purchase, …")],
+    tz: Annotated[str, typer.Option(help="Zone of calendar months, such as UTC; else the workspace's.")] = "",
+    csv: Annotated[bool, typer.Option("--csv", help="CSV instead of a table.")] = False,
+    currency: Annotated[str, typer.Option(help="Only this currency.")] = "",
+    url: Annotated[str, typer.Option(envvar="TABIJI_ANALYTICS_URL", help="Where analytics answers.")] = ANALYTICS,
+) -> None:
+    """Show an analytics view: the same rows as GET /v1/views/NAME."""
+    from tabiji_cli import view as views  # noqa: PLC0415 - other commands start faster without it
+
+    parameters = {key: value for key, value in (("tz", tz), ("currency", currency)) if value}
+    try:
+        content = views.fetch(url, name, parameters, csv=csv)
+    except views.ViewFailed as error:
+        _fail(str(error))
+    if csv:
+        sys.stdout.buffer.write(content)
+    else:
+        Console().print(views.table(name, content))
+
+
+@app.command()
+def failpoints() -> None:
+    """List the places in all services where a test may stop, slow or kill a process."""
+    from tabiji_cli import listings  # noqa: PLC0415 - imports every service
+
+    Console().print(listings.table(listings.failpoints(), "failpoint", "where"))
+
+
+@app.command()
+def topics() -> None:
+    """List the topics of an installation and what they hold."""
+    from tabiji_cli import listings  # noqa: PLC0415 - imports the Kafka client
+
+    Console().print(listings.table(listings.topics(), "topic", "holds"))
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""orders.csv -> orders to import, each with its line number; what is wrong is told by line and column.
+
+Columns: order_id, customer_id, ordered_at (ISO 8601; without an offset it is UTC), amount (whole minor units, negative
+for a return booked as an order), and optionally currency (ISO 4217) and medium. Other columns are passed over.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+REQUIRED = ("order_id", "customer_id", "ordered_at", "amount")
+_WHOLE = re.compile(r"[+-]?\d{1,15}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+class BadLine(ValueError):
+    """A line that cannot be imported: where, and the rule it breaks."""
+
+    def __init__(self, file: str, line: int, column: str, rule: str) -> None:
+        super().__init__(f"{file}, line {line}, {column}: {rule}")
+        self.line = line
+        self.column = column
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedOrder:
+    """One line of the file."""
+
+    line: int
+    order_id: str
+    customer_id: str
+    ordered_at: datetime
+    amount_minor: int
+    currency: str
+    medium: str | None
+
+
+def read(path: Path, currency: str, from_line: int = 0) -> Iterator[ImportedOrder | BadLine]:
+    """Every line from ``from_line`` on, as an order or as what is wrong with it.
+
+    ``currency`` is for lines that name none. Raises ``BadLine`` where the header lacks a column, or the file is no UTF-8 text.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file, strict=True)
+        try:
+            missing = [name for name in REQUIRED if name not in (rows.fieldnames or ())]
+            if missing:
+                raise BadLine(path.name, 1, "header", f"lacks {', '.join(missing)}")
+            for row in rows:
+                if rows.line_num >= from_line:
+                    yield _order(path.name, rows.line_num, row, currency)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise BadLine(path.name, rows.line_num, "line", f"cannot be read: {error}") from error
+
+
+def _order(file: str, line: int, row: dict[str, str], currency: str) -> ImportedOrder | BadLine:
+    cells = {name: (row.get(name) or "").strip() for name in (*REQUIRED, "currency", "medium")}
+
+    def bad(column: str, rule: str) -> BadLine:
+        return BadLine(file, line, column, rule)
+
+    if None in row:
+        return bad("line", "has more cells than the header")
+    for name in REQUIRED:
+        if not cells[name]:
+            return bad(name, "must not be empty")
+    if not _WHOLE.fullmatch(cells["amount"]):
+        return bad("amount", f"must be whole minor units (12.50 USD is 1250), not {cells['amount']!r}")
+    try:
+        when = datetime.fromisoformat(cells["ordered_at"].upper())
+    except ValueError:
+        return bad("ordered_at", f"must be an ISO 8601 date or time, not {cells['ordered_at']!r}")
+    money = (cells["currency"] or currency).upper()
+    if not _CURRENCY.fullmatch(money):
+        return bad("currency", f"must be an ISO 4217 code such as JPY, not {money!r}")
+    return ImportedOrder(
+        line,
+        cells["order_id"],
+        cells["customer_id"],
+        when if when.tzinfo else when.replace(tzinfo=UTC),
+        int(cells["amount"]),
+        money,
+        cells["medium"] or None,
+    )

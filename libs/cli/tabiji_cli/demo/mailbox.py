@@ -1,0 +1,139 @@
+"""The other end of every mail: a real SMTP server that writes down what it took, and readers who open and click.
+
+Who opens what, and when, is a hash of the message's key.
+"""
+
+from __future__ import annotations
+
+import heapq
+import html
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any, cast
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tabiji_cli.demo.chance import chance, whole
+from tabiji_cli.demo.ledger import Ledger, Mail
+
+OPENED, CLICKED, UNSUBSCRIBED, SCANNED = 0.42, 0.35, 0.015, 0.08  # clicks and unsubscribes: of the opened
+KEY_HEADER = "X-Tabiji-Message-Key"
+_LINK = re.compile(r"https?://[^\s\"'<>]+/(o|c|u)/[^\s\"'<>]+")
+
+
+@dataclass(frozen=True, order=True)
+class Due:
+    """Something that the reader of a mail will do at ``at``: follow ``url``."""
+
+    at: datetime
+    key: str
+    rank: int
+    what: str = field(compare=False)
+    url: str = field(compare=False)
+    recipient: str = field(compare=False)
+
+
+class Mailbox:
+    """Takes mail for everybody and remembers who will react; ``clock`` tells simulated time."""
+
+    def __init__(self, ledger: Ledger[Mail], clock: Callable[[], datetime], seed: str) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._seed = seed
+        self._lock = threading.Lock()
+        self._due: list[Due] = []
+        self._keys: set[str] = set()
+        self.taken = 0
+        self.doubled = 0
+
+    @contextmanager
+    def serve(self, port: int) -> Iterator[None]:
+        """Answer SMTP on the loopback, in a thread of its own, while the block runs."""
+        server = Controller(_Handler(self), hostname="127.0.0.1", port=port, ready_timeout=10)
+        server.start()
+        try:
+            yield
+        finally:
+            server.stop()
+
+    def take(self, recipient: str, content: bytes) -> None:
+        """Take one mail: in the ledger before the sender hears 250."""
+        message = message_from_bytes(content, policy=policy.SMTP)
+        key, now = key_of(message), self._clock()
+        self._ledger.add([Mail(key=key, recipient=recipient, subject=str(message["Subject"]), at=now)])
+        with self._lock:
+            self.taken += 1
+            if key in self._keys:
+                self.doubled += 1
+                return
+            self._keys.add(key)
+            for due in reactions(message, recipient, now, self._seed):
+                heapq.heappush(self._due, due)
+
+    def next_due(self) -> datetime | None:
+        """When the next reader reacts."""
+        with self._lock:
+            return self._due[0].at if self._due else None
+
+    def pop_until(self, tick: datetime) -> list[Due]:
+        """What readers do up to ``tick``, in order of time; told once."""
+        out: list[Due] = []
+        with self._lock:
+            while self._due and self._due[0].at <= tick:
+                out.append(heapq.heappop(self._due))
+        return out
+
+
+class _Handler:
+    """aiosmtpd's end of the mailbox."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name for it
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        for recipient in envelope.rcpt_tos:
+            self._mailbox.take(str(recipient), cast("bytes", envelope.content))
+        return "250 OK"
+
+
+def key_of(message: EmailMessage) -> str:
+    """The message key: its own header, else the left part of the Message-ID."""
+    if own := message[KEY_HEADER]:
+        return str(own).strip()
+    return str(message["Message-ID"] or "").strip(" <>").partition("@")[0]
+
+
+def reactions(message: EmailMessage, recipient: str, now: datetime, seed: str) -> Iterator[Due]:
+    """What becomes of a mail taken at ``now``: a function of its key, its links and the seed alone."""
+    key, links = key_of(message), links_in(message)
+    if "o" not in links:
+        return
+    if chance(seed, key, "scan") < SCANNED:
+        yield Due(now + timedelta(seconds=1), key, 0, "scan", links["o"], recipient)
+    if chance(seed, key, "open") >= OPENED:
+        return
+    opened = now + timedelta(hours=whole(1, 18, seed, key, "hour") * whole(1, 4, seed, key, "times"))
+    yield Due(opened, key, 1, "open", links["o"], recipient)
+    if "c" in links and chance(seed, key, "click") < CLICKED:
+        yield Due(opened + timedelta(minutes=2), key, 2, "click", links["c"], recipient)
+    if "u" in links and chance(seed, key, "unsubscribe") < UNSUBSCRIBED:
+        yield Due(opened + timedelta(minutes=4), key, 3, "unsubscribe", links["u"], recipient)
+
+
+def links_in(message: EmailMessage) -> dict[str, str]:
+    """The first pixel (``o``), link (``c``) and unsubscribe link (``u``) of a mail."""
+    body = message.get_body(("html",))
+    text = html.unescape(str(cast("Any", body).get_content())) if body else ""
+    found: dict[str, str] = {}
+    for match in _LINK.finditer(text + f"\n{message['List-Unsubscribe'] or ''}"):
+        found.setdefault(match.group(1), match.group(0))
+    return found

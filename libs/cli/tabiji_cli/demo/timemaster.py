@@ -1,0 +1,199 @@
+"""Stepped time: one clock for all services, moved from tick to tick once everybody has nothing left to do.
+
+``GET /time`` tells a service that comes back where time stands; ``POST /tick`` on every admin port moves it;
+``/idle`` says who is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from datetime import time as civil
+
+import httpx
+import msgspec
+from aiohttp import web
+
+from tabiji_cli.demo.inputs import SHOP_ZONE, at
+
+TICKS = (civil(12), civil(20))  # in the shop's zone, outside of its quiet hours
+PAUSES = (0.004, 0.02)  # seconds between two looks at /idle: the first, and the longest
+STALLED_AFTER = 120.0  # seconds without any progress until the run fails
+
+
+class RunFailed(Exception):
+    """The simulation cannot go on; the message says who is in the way."""
+
+
+class Idle(msgspec.Struct, frozen=True):
+    """One process's answer to ``GET /idle``."""
+
+    service: str
+    now: datetime
+    owned: list[int]
+    partitions: int
+    lag: int
+    unpublished: int
+    busy: bool
+    work: int
+    due: int
+    machine: int
+    next_due: datetime | None
+    parked: int
+
+    def at_rest(self, now: datetime) -> bool:
+        """Whether nothing is left to do at ``now`` without a new input or a later tick."""
+        left = self.lag + self.unpublished + self.due + self.machine
+        return self.now == now and not self.busy and left == 0
+
+
+@dataclass(frozen=True)
+class Member:
+    """A process that takes part in stepped time; ``owns`` is false for one without partition numbers."""
+
+    service: str
+    admin: str
+    owns: bool = True
+
+
+Snapshot = tuple[Idle | None, ...]
+
+
+class TimeMaster:
+    """Holds the tick that time stands at. Services may die and come back at any point."""
+
+    def __init__(self, client: httpx.AsyncClient, start: datetime) -> None:
+        self._client = client
+        self._members: Sequence[Member] = ()
+        self._decoder = msgspec.json.Decoder(Idle)
+        self.now = start
+        self.last: Snapshot = ()
+        self.rounds = 0
+
+    def watch(self, members: Sequence[Member]) -> None:
+        """These processes move together from now on."""
+        self._members = members
+
+    async def step(self, to: datetime) -> None:
+        """Move time to ``to`` everywhere; who is down asks when it comes back."""
+        if to <= self.now:
+            raise ValueError(f"time stands at {self.now}: it cannot step to {to}")
+        self.now = to
+        await asyncio.gather(*(self._tell(member) for member in self._members))
+
+    async def settle(self) -> Snapshot:
+        """Wait until two looks in a row find everybody at rest and nothing done in between.
+
+        Raises ``RunFailed`` where a customer is parked, or where nothing moves for two minutes.
+        """
+        before: Snapshot = ()
+        moved, pause = time.monotonic(), PAUSES[0]
+        while True:
+            seen = await self.look()
+            if seen == before and not self.in_the_way(seen):
+                return seen
+            if _works(seen) != _works(before):
+                moved = time.monotonic()
+            elif time.monotonic() - moved > STALLED_AFTER:
+                raise RunFailed(f"nothing moves at {self.now}: " + "; ".join(self.in_the_way(seen)))
+            before = seen
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, PAUSES[1])
+
+    async def look(self) -> Snapshot:
+        """Every process's ``/idle``, ``None`` for one that does not answer; a late one is told the time."""
+        self.rounds += 1
+        self.last = tuple(await asyncio.gather(*(self._ask(member) for member in self._members)))
+        for member, idle in zip(self._members, self.last, strict=True):
+            if idle is not None and idle.parked:
+                raise RunFailed(f"{member.service} parked {idle.parked} customers at {self.now}")
+            if idle is not None and idle.now < self.now:
+                await self._tell(member)
+        return self.last
+
+    def in_the_way(self, seen: Snapshot) -> list[str]:
+        """Why ``seen`` is not rest, one line for each reason."""
+        reasons: list[str] = []
+        owned: dict[str, set[int]] = {}
+        expected: dict[str, int] = {}
+        for member, idle in zip(self._members, seen, strict=True):
+            if idle is None:
+                reasons.append(f"{member.service} does not answer")
+                continue
+            if not idle.at_rest(self.now):
+                reasons.append(f"{member.service} is not at rest: {idle}")
+            if member.owns:
+                owned.setdefault(member.service, set()).update(idle.owned)
+                expected[member.service] = idle.partitions
+        reasons += [
+            f"{service} owns {len(numbers)} of {expected[service]} partition numbers"
+            for service, numbers in owned.items()
+            if numbers != set(range(expected[service]))
+        ]
+        return reasons
+
+    async def _ask(self, member: Member) -> Idle | None:
+        try:
+            answer = await self._client.get(f"{member.admin}/idle")
+            return self._decoder.decode(answer.content) if answer.status_code == 200 else None
+        except httpx.TransportError:
+            return None
+
+    async def _tell(self, member: Member) -> None:
+        try:
+            await self._client.post(f"{member.admin}/tick", json={"now": self.now.isoformat()})
+        except httpx.TransportError:
+            return  # it is down: it asks for the time when it is back, and is told again until then
+
+    @asynccontextmanager
+    async def serve(self, port: int) -> AsyncIterator[str]:
+        """Answer ``GET /time`` on the loopback while the block runs; gives the URL."""
+
+        async def tell(_: web.Request) -> web.Response:
+            return web.json_response({"now": self.now.isoformat()})
+
+        app = web.Application()
+        app.router.add_get("/time", tell)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            await runner.cleanup()
+
+
+def tick_at_or_after(instant: datetime) -> datetime:
+    """The first tick that is not before ``instant``, in UTC."""
+    day = instant.astimezone(SHOP_ZONE).date()
+    for candidate in (day, day + timedelta(days=1)):
+        for clock in TICKS:
+            if (tick := at(candidate, clock)) >= instant:
+                return tick
+    raise AssertionError("a day has a tick")
+
+
+def tick_after(instant: datetime) -> datetime:
+    """The first tick later than ``instant``, in UTC."""
+    return tick_at_or_after(instant + timedelta(microseconds=1))
+
+
+def tick_before(instant: datetime) -> datetime:
+    """The last tick that is earlier than ``instant``, in UTC."""
+    day = instant.astimezone(SHOP_ZONE).date()
+    ticks = [at(day - timedelta(days=back), clock) for back in (0, 1) for clock in TICKS]
+    return max(tick for tick in ticks if tick < instant)
+
+
+def next_due(seen: Snapshot) -> datetime | None:
+    """The earliest instant at which any service has something to do."""
+    dues = [idle.next_due.astimezone(UTC) for idle in seen if idle and idle.next_due]
+    return min(dues, default=None)
+
+
+def _works(seen: Snapshot) -> list[int]:
+    return [idle.work if idle else -1 for idle in seen]

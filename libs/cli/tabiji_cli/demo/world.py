@@ -1,0 +1,89 @@
+"""Everything a run needs, up and connected: topics, services on stepped time, mailbox, ledgers, write key."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+
+import httpx
+
+from tabiji_cli import keys
+from tabiji_cli.demo.faults import Faults
+from tabiji_cli.demo.inputs import Plan
+from tabiji_cli.demo.ledger import Accepted, Ledger, Mail, Reaction
+from tabiji_cli.demo.mailbox import Mailbox
+from tabiji_cli.demo.readers import Readers
+from tabiji_cli.demo.runs import Run, create_database
+from tabiji_cli.demo.shop import Shop
+from tabiji_cli.demo.simulation import Simulation
+from tabiji_cli.demo.timemaster import Member, TimeMaster, tick_before
+from tabiji_cli.imports import client
+from tabiji_cli.local import Say, Stack
+from tabiji_cli.processes import SERVICES, Installation, Ports, make_topics, ready, start_services
+from tabiji_cli.stack.ports import free_port
+
+PARTITIONS = 4  # twelve cost half as much again a tick
+
+
+@dataclass(frozen=True)
+class World:
+    """A run that can be played."""
+
+    run: Run
+    installation: Installation
+    faults: Faults
+    client: httpx.AsyncClient
+    simulation: Simulation
+
+
+@asynccontextmanager
+async def world(
+    stack: Stack, run: Run, plan: Plan, faults: Faults, ports: Ports, seed: str, say: Say
+) -> AsyncIterator[World]:
+    """The run's own world while the block runs. Time stands at the last tick before the first input.
+
+    The services stay up afterwards, until the stack's supervisor stops them. Raises ``StackError``.
+    """
+    async with AsyncExitStack() as exits:
+        http = await exits.enter_async_context(client())
+        master = TimeMaster(http, tick_before(plan.start))
+        time_url = await exits.enter_async_context(master.serve(free_port()))
+        installation = await _installation(stack, run, faults, ports, time_url)
+        accepted = exits.enter_context(closing(Ledger[Accepted](run.accepted)))
+        mails = exits.enter_context(closing(Ledger[Mail](run.mails)))
+        reactions = exits.enter_context(closing(Ledger[Reaction](run.reactions)))
+        mailbox = Mailbox(mails, lambda: master.now, seed)
+        exits.enter_context(mailbox.serve(ports.mail))
+        start_services(stack.supervisor, installation)
+        await ready(http, installation, stack.logs)
+        made = keys.keys(run.folder)
+        await keys.register(installation.dsn, made)
+        master.watch([Member(name, installation.admin(name)) for name in SERVICES])
+        shop = Shop(http, installation.url("ingest"), made.live, accepted)
+        simulation = Simulation(plan, master, shop, mailbox, Readers(http, reactions))
+
+        async def before_inputs(playing: Simulation) -> None:
+            await faults.before_inputs(playing, http, installation.admin("journey"))
+
+        simulation.before_inputs = before_inputs
+        say(f"{', '.join(SERVICES)} are ready")
+        yield World(run, installation, faults, http, simulation)
+
+
+async def _installation(stack: Stack, run: Run, faults: Faults, ports: Ports, time_url: str) -> Installation:
+    dsn = await create_database(stack, run)
+    made = keys.keys(run.folder)
+    installation = Installation(
+        dsn=dsn,
+        bootstrap=stack.kafka.bootstrap,
+        secret=made.secret,
+        ports=ports,
+        prefix=run.prefix,
+        partitions=PARTITIONS,
+        clock="simulated",
+        time_master=time_url,
+        extra=faults.environment(),
+    )
+    await make_topics(installation)
+    return installation

@@ -1,0 +1,138 @@
+"""orders.csv -> ingest's ``POST /v1/batch?mode=backfill``: history updates profiles and views and starts no journey.
+
+The whole file is read first; nothing is posted where a line is wrong. An import that broke off is simply run again:
+an order counts once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import msgspec
+from httpx_aiohttp import AiohttpTransport
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tabiji_cli.csvorders import BadLine, ImportedOrder, read
+from tabiji_cli.demo import segment
+from tabiji_cli.demo.shop import together
+from tabiji_common.topics import derived_id
+
+T = TypeVar("T")
+AT_ONCE = 4
+BATCH = 1000
+PATIENCE = 60.0
+SHOWN = 10
+
+
+class ImportFailed(Exception):
+    """The import broke off; the message says at which line, and how to go on."""
+
+
+def check(path: Path, currency: str, from_line: int = 0) -> int:
+    """How many orders the file has from ``from_line`` on; raises ``ImportFailed`` with the first wrong lines."""
+    bad: list[BadLine] = []
+    count = 0
+    for found in read(path, currency, from_line):
+        count += 1
+        if isinstance(found, BadLine):
+            bad.append(found)
+    if bad:
+        told = [str(one) for one in bad[:SHOWN]]
+        rest = [f"and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
+        raise ImportFailed("\n".join([*told, *rest, "nothing was imported"]))
+    return count
+
+
+async def run(path: Path, url: str, write_key: str, currency: str, from_line: int, console: Console) -> int:
+    """Import the file; how many orders were accepted. Raises ``ImportFailed`` or ``BadLine``."""
+    total = check(path, currency, from_line)
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+    )
+    with bar:
+        task = bar.add_task(f"{path.name}", total=total)
+        async with client() as http:
+            importer = Importer(http, f"{url}/v1/batch?mode=backfill", write_key, path.name)
+            batches = _batches(found for found in read(path, currency, from_line) if isinstance(found, ImportedOrder))
+            for round_ in _batches(batches, AT_ONCE):
+                await together(importer.post(batch) for batch in round_)
+                bar.update(task, completed=importer.accepted)
+    return importer.accepted
+
+
+class Importer:
+    """Posts orders of one file; ``accepted`` counts those that ingest has taken."""
+
+    def __init__(self, http: httpx.AsyncClient, url: str, write_key: str, file: str) -> None:
+        self._http = http
+        self._url = url
+        self._auth = httpx.BasicAuth(write_key, "")
+        self._file = file
+        self.accepted = 0
+
+    async def post(self, orders: list[ImportedOrder]) -> None:
+        """Post one batch, again and again while ingest is busy or away for less than a minute."""
+        body = segment.batch([_message(order) for order in orders])
+        until, pause = time.monotonic() + PATIENCE, 0.1
+        while True:
+            answer, why = await self._try(body)
+            if answer is not None and answer.status_code in {200, 400}:
+                self._refused(answer, orders)
+                self.accepted += len(orders)
+                return
+            final = answer is not None and answer.status_code not in {429, 500, 502, 503, 504}
+            if final or time.monotonic() > until:
+                raise ImportFailed(f"{why}; go on with --from-line {orders[0].line} (repeats are harmless)")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 2.0)
+
+    async def _try(self, body: bytes) -> tuple[httpx.Response | None, str]:
+        try:
+            headers = {"Content-Type": "application/json"}
+            answer = await self._http.post(self._url, content=body, auth=self._auth, headers=headers)
+        except httpx.TransportError as error:
+            return None, f"ingest cannot be reached at {self._url}: {error!r}"
+        return answer, f"ingest answered {answer.status_code}: {answer.text[:200]}"
+
+    def _refused(self, answer: httpx.Response, orders: list[ImportedOrder]) -> None:
+        document = msgspec.json.decode(answer.content or b"{}")
+        rejected = document.get("rejected") or []
+        if answer.status_code == 400 and not rejected:
+            raise ImportFailed(f"{self._file}, line {orders[0].line}: ingest refused the batch: {answer.text[:300]}")
+        if rejected:
+            told = [
+                f"{self._file}, line {orders[one['index']].line}: {one['field']} {one['rule']}"
+                for one in rejected[:SHOWN]
+            ]
+            raise ImportFailed("\n".join([*told, "the other lines of this batch were accepted; repeats are harmless"]))
+
+
+def _message(order: ImportedOrder) -> bytes:
+    properties = {
+        "order_id": order.order_id,
+        "total": segment.major(order.amount_minor, order.currency),
+        "currency": order.currency,
+    }
+    id_ = derived_id("import", order.order_id)
+    return segment.track(order.customer_id, id_, order.ordered_at, "Order Completed", properties, order.medium)
+
+
+def _batches(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+@asynccontextmanager
+async def client(timeout: float = 30.0) -> AsyncIterator[httpx.AsyncClient]:
+    """One HTTP client, on aiohttp's transport."""
+    async with httpx.AsyncClient(transport=AiohttpTransport(), timeout=timeout) as http:
+        yield http

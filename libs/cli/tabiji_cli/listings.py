@@ -1,0 +1,52 @@
+"""What there is: topics, and the failpoints that every service registers."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from tabiji_cli.processes import SERVICES
+from tabiji_common.failpoints import REGISTRY
+from tabiji_common.kafka.admin import topic_names
+from tabiji_common.topics import TOPICS
+
+PACKAGES = ("tabiji_common", *(f"tabiji_{service}" for service in SERVICES))
+_RUN_ONLY = {"__main__", "testing"}
+
+
+def failpoints() -> dict[str, str]:
+    """Name and place of every failpoint of all services; importing them is what registers them."""
+    for package in PACKAGES:
+        for module in _modules(package):
+            importlib.import_module(module)
+    return dict(sorted(REGISTRY.items()))
+
+
+def _modules(package: str) -> Iterator[str]:
+    root = importlib.import_module(package)
+    for found in pkgutil.walk_packages(root.__path__, f"{package}."):
+        if _RUN_ONLY.isdisjoint(found.name.split(".")):
+            yield found.name
+
+
+def topics() -> dict[str, str]:
+    """Every topic of an installation and what it holds, without prefix."""
+    names = {name: TOPICS[name].holds if name in TOPICS else _purpose(name) for name in topic_names()}
+    return dict(sorted(names.items()))
+
+
+def _purpose(name: str) -> str:
+    return "what a group could not apply" if name.endswith(".dlq") else "membership of a group; holds no records"
+
+
+def table(rows: dict[str, str], *heads: str) -> Table:
+    """Two columns for the terminal."""
+    shown = Table(box=None, pad_edge=False, header_style="dim")
+    shown.add_column(heads[0], no_wrap=True)
+    shown.add_column(heads[1])
+    for name, text in rows.items():
+        shown.add_row(name, text)
+    return shown

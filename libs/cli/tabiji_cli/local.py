@@ -1,0 +1,96 @@
+"""The embedded stack around a command: Apache Kafka, PostgreSQL and a supervisor, up and stopped again, aloud."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tabiji_cli.stack.errors import StackError
+from tabiji_cli.stack.home import default_home, write_secret
+from tabiji_cli.stack.kafka import DEFAULT_PORT as KAFKA_PORT
+from tabiji_cli.stack.kafka import PORT_SETTING as KAFKA_SETTING
+from tabiji_cli.stack.kafka import KafkaServer
+from tabiji_cli.stack.postgres import DEFAULT_PORT as POSTGRES_PORT
+from tabiji_cli.stack.postgres import PORT_SETTING as POSTGRES_SETTING
+from tabiji_cli.stack.postgres import PostgresServer
+from tabiji_cli.stack.supervisor import Death, Stopped, Supervisor
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A log, a database and whoever keeps our processes running, all on this machine."""
+
+    home: Path
+    kafka: KafkaServer
+    postgres: PostgresServer
+    supervisor: Supervisor
+
+    @property
+    def logs(self) -> Path:
+        """Where every process writes what it has to say."""
+        return self.home / "logs"
+
+
+@contextmanager
+def stack(say: Say, home: Path | None = None) -> Iterator[Stack]:
+    """The stack, up while the block runs. ``say`` hears what is started, dies and is stopped.
+
+    Raises ``StackError`` where a port is taken or something does not start.
+    """
+    home = home or default_home()
+    kafka = KafkaServer(home, _port(KAFKA_SETTING, KAFKA_PORT))
+    postgres = PostgresServer(home, _port(POSTGRES_SETTING, POSTGRES_PORT))
+    supervisor = Supervisor(home, on_death=lambda death: say(_died(death)))
+    with ExitStack() as exits:
+        exits.callback(_stop, "Apache Kafka", kafka, say)
+        exits.callback(_stop, "PostgreSQL", postgres, say)
+        with ThreadPoolExecutor(2) as pool:
+            starts = [pool.submit(postgres.start), pool.submit(kafka.start)]
+        for start in starts:
+            start.result()
+        say(f"PostgreSQL on {postgres.port} (pid {postgres.pid}), Apache Kafka on {kafka.port} (pid {kafka.pid})")
+        exits.callback(lambda: _tell(supervisor.close(), say))
+        supervisor.open()
+        yield Stack(home, kafka, postgres, supervisor)
+
+
+def secret(path: Path) -> str:
+    """A secret of this installation, made at the first call and kept with mode 0600."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_secret(path, secrets.token_urlsafe(32))
+    return path.read_text("utf-8").strip()
+
+
+def _port(name: str, default: int) -> int:
+    try:
+        return int(os.environ.get(name, default))
+    except ValueError as error:
+        raise StackError(f"{name} must be a number: {error}") from error
+
+
+def _stop(name: str, server: KafkaServer | PostgresServer, say: Say) -> None:
+    pid = server.pid
+    server.stop()
+    if pid is not None:
+        say(f"stopped {name} (pid {pid})")
+
+
+def _tell(ended: list[Stopped], say: Say) -> None:
+    for one in ended:
+        how = "killed, it did not end in time" if one.killed else f"drained in {one.seconds:.1f} s"
+        say(f"stopped {one.name} (pid {one.pid}): {how}")
+        if one.orphans:
+            say(f"ended {len(one.orphans)} processes that {one.name} had left")
+
+
+def _died(death: Death) -> str:
+    how = f"signal {-death.status}" if death.status < 0 else f"status {death.status}"
+    return f"{death.name} died ({how}) and is started again in {death.pause:.1f} s"

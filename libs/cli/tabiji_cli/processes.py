@@ -1,0 +1,179 @@
+"""The four services as processes: which port, which environment, ready or not.
+
+Who starts them decides where their data is (``Installation``); a supervisor keeps them running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import httpx
+
+from tabiji_cli.stack.errors import StackError
+from tabiji_cli.stack.home import project_root
+from tabiji_cli.stack.ports import LOOPBACK, free_port, require_free
+from tabiji_cli.stack.supervisor import Supervisor
+from tabiji_common.errors import Retry
+from tabiji_common.kafka.admin import create_topics
+from tabiji_common.settings import Settings
+
+SERVICES = ("ingest", "journey", "dispatch", "analytics")
+READY_WITHIN = 60.0
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where everything listens on the loopback; ``TABIJI_<NAME>_PORT`` moves one. Admin ports are 1000 higher."""
+
+    ingest: int = 8010
+    journey: int = 8020
+    dispatch: int = 8030
+    analytics: int = 8040
+    mail: int = 11025
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Ports:
+        """The defaults, moved by the environment. Raises ``StackError`` where a value is no number."""
+        try:
+            return cls(
+                **{
+                    port.name: int(environment[setting(port.name)])
+                    for port in fields(cls)
+                    if setting(port.name) in environment
+                }
+            )
+        except ValueError as error:
+            raise StackError(f"TABIJI_*_PORT must be a number: {error}") from error
+
+    @classmethod
+    def free(cls) -> Ports:
+        """Ports that nobody listens on at this moment, for tests."""
+        return cls(**{port.name: _free_pair() for port in fields(cls)})
+
+    def of(self, service: str) -> int:
+        """The HTTP port of a service."""
+        return int(getattr(self, service))
+
+    def require_free(self) -> None:
+        """Raise ``PortTaken``, naming the setting, where somebody else listens on one of them."""
+        for service in SERVICES:
+            require_free(self.of(service), setting(service))
+            require_free(self.of(service) + 1000, setting(service))
+        require_free(self.mail, setting("mail"))
+
+
+def setting(port: str) -> str:
+    """The variable that moves a port."""
+    return f"TABIJI_{port.upper()}_PORT"
+
+
+def _free_pair() -> int:
+    while True:
+        port = free_port()
+        if port < 60000:
+            return port
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One Tabiji: where its log and database are, what its services are told."""
+
+    dsn: str
+    bootstrap: str
+    secret: str
+    ports: Ports = Ports()
+    prefix: str = ""
+    partitions: int = 12
+    clock: str = "live"
+    time_master: str = ""
+    extra: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def environment(self, service: str) -> dict[str, str]:
+        """What a service is started with; ``extra`` adds to one service or, under ``*``, to all."""
+        return {
+            "TABIJI_POSTGRES_DSN": self.dsn,
+            "TABIJI_KAFKA_BOOTSTRAP": self.bootstrap,
+            "TABIJI_TOPIC_PREFIX": self.prefix,
+            "TABIJI_PARTITIONS": str(self.partitions),
+            "TABIJI_CLOCK": self.clock,
+            "TABIJI_TIME_MASTER": self.time_master,
+            "TABIJI_WORKSPACE_SECRET": self.secret,
+            "TABIJI_PUBLIC_URL": self.url("ingest"),
+            "TABIJI_PORT": str(self.ports.of(service)),
+            "TABIJI_SMTP_HOST": LOOPBACK,
+            "TABIJI_SMTP_PORT": str(self.ports.mail),
+            "TABIJI_JOURNEYS_FOLDER": str(project_root() / "journeys"),
+            "TABIJI_TEMPLATES": str(project_root() / "journeys"),
+            **self.extra.get("*", {}),
+            **self.extra.get(service, {}),
+        }
+
+    def url(self, service: str) -> str:
+        """Where a service's API answers."""
+        return f"http://{LOOPBACK}:{self.ports.of(service)}"
+
+    def admin(self, service: str) -> str:
+        """Where its health, metrics and clock answer."""
+        return f"http://{LOOPBACK}:{self.ports.of(service) + 1000}"
+
+    def settings(self) -> Settings:
+        """What the runtime's own tools need of it."""
+        return Settings(
+            kafka_bootstrap=self.bootstrap,
+            postgres_dsn=self.dsn,
+            topic_prefix=self.prefix,
+            partitions=self.partitions,
+        )
+
+
+async def make_topics(installation: Installation) -> list[str]:
+    """Create the topics that are missing; a broker that is still electing itself is asked again."""
+    until = time.monotonic() + READY_WITHIN
+    while True:
+        try:
+            return await create_topics(installation.settings())
+        except Retry:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.2)
+
+
+def start_services(supervisor: Supervisor, installation: Installation, names: Sequence[str] = SERVICES) -> None:
+    """Start the services, one process each, under ``supervisor``."""
+    for name in names:
+        supervisor.start(name, [sys.executable, "-m", f"tabiji_{name}"], installation.environment(name))
+
+
+async def ready(
+    client: httpx.AsyncClient, installation: Installation, logs: Path, names: Sequence[str] = SERVICES
+) -> None:
+    """Wait until every service says that it is ready; ``StackError`` with the end of its log where one does not."""
+    until = time.monotonic() + READY_WITHIN
+    for name in names:
+        while answer := await _is_ready(client, installation.admin(name)):
+            if time.monotonic() > until:
+                raise StackError(
+                    f"{name} was not ready in {READY_WITHIN:.0f} s ({answer}):\n{tail(logs / f'{name}.log')}"
+                )
+            await asyncio.sleep(0.05)
+
+
+async def _is_ready(client: httpx.AsyncClient, admin: str) -> str:
+    """Empty, or why it is not."""
+    try:
+        answer = await client.get(f"{admin}/readyz")
+    except httpx.TransportError as error:
+        return repr(error)
+    return "" if answer.status_code == 200 else f"{answer.status_code} {answer.text[:200]}"
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The end of a log, or nothing where there is none."""
+    text = log.read_text("utf-8", errors="replace") if log.exists() else ""
+    return "\n".join(text.splitlines()[-lines:])

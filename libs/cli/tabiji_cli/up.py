@@ -1,0 +1,95 @@
+"""``tabiji up``: the embedded stack and the four services on the live clock, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import msgspec
+import uvloop
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from tabiji_cli import keys
+from tabiji_cli.demo.ledger import Ledger
+from tabiji_cli.demo.mailbox import Mailbox
+from tabiji_cli.demo.palette import BAD, FAINT
+from tabiji_cli.imports import client
+from tabiji_cli.local import Say, Stack, stack
+from tabiji_cli.processes import SERVICES, Installation, Ports, make_topics, ready, start_services
+from tabiji_cli.stack.errors import StackError
+from tabiji_common.clock import LiveClock
+
+DATABASE = "tabiji"
+
+
+def up(console: Console, *, json: bool) -> int:
+    """Bring everything up and stay; the exit status. With ``json`` standard output has one object once all is ready."""
+    aside = Console(stderr=True) if json else console
+
+    def say(line: str) -> None:
+        aside.print(Text("· ", style=FAINT) + Text(line, style=FAINT))
+
+    try:
+        with stack(say) as running:
+            ports = Ports.from_environment()
+            ports.require_free()
+            uvloop.run(_up(running, ports, console, say, json=json))
+    except StackError as error:
+        aside.print(Text(f"✗ {error}", style=BAD))
+        return 1
+    return 0
+
+
+async def _up(running: Stack, ports: Ports, console: Console, say: Say, *, json: bool) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    made = keys.keys(running.home)
+    dsn = await asyncio.to_thread(running.postgres.create_database, DATABASE)
+    installation = Installation(dsn, running.kafka.bootstrap, made.secret, ports)
+    await make_topics(installation)
+    sink = Mailbox(Ledger(running.home / "mail.jsonl"), LiveClock().now, "sink")
+    with sink.serve(ports.mail):
+        start_services(running.supervisor, installation)
+        async with client() as http:
+            await ready(http, installation, running.logs)
+        await keys.register(dsn, made)
+        shown = addresses(installation, made, running.home)
+        console.print_json(msgspec.json.encode(shown).decode()) if json else console.print(panel(shown))
+        await stop.wait()
+        say("draining and stopping everything that was started")
+        await asyncio.to_thread(running.supervisor.close)
+
+
+def addresses(installation: Installation, made: keys.Keys, home: Path) -> dict[str, str]:
+    """Where everything is, for programs and people. The keys are this machine's own."""
+    return {
+        **{service: installation.url(service) for service in SERVICES},
+        **{f"{service}_admin": installation.admin(service) for service in SERVICES},
+        "write_key": made.live,
+        "backfill_key": made.backfill,
+        "kafka": installation.bootstrap,
+        "postgres": installation.dsn,
+        "mail_sink": f"127.0.0.1:{installation.ports.mail}",
+        "keys": str(home / "keys.json"),
+    }
+
+
+def panel(shown: dict[str, str]) -> Panel:
+    """The addresses, for people."""
+    grid = Table.grid(padding=(0, 2))
+    for service in SERVICES:
+        grid.add_row(
+            Text(service, style="bold"),
+            f"{shown[service]}/docs",
+            Text(f"{shown[f'{service}_admin']}/readyz", style=FAINT),
+        )
+    grid.add_row("write key", shown["write_key"], Text(f"kept in {shown['keys']}", style=FAINT))
+    grid.add_row("mail sink", shown["mail_sink"], Text("mails go nowhere else", style=FAINT))
+    return Panel(
+        grid, title="[bold]旅路 Tabiji[/] is up · Ctrl-C stops everything", title_align="left", border_style=FAINT
+    )
