@@ -22,7 +22,7 @@ from tabiji_ingest.domain.access import Flight, Limiter, WriteKey, check_mode, r
 from tabiji_ingest.domain.body import Batch, read_array, read_batch
 from tabiji_ingest.domain.call import Call, CallKind, Receipt, Rules
 from tabiji_ingest.domain.inflate import inflate
-from tabiji_ingest.domain.poison import read_event
+from tabiji_ingest.domain.poison import find_poison, read_event
 from tabiji_ingest.domain.properties import read_object
 from tabiji_ingest.domain.refusal import Kind, Refusal
 from tabiji_ingest.domain.triage import Triaged, triage
@@ -162,6 +162,8 @@ class Accept:
         """Every event on its own: a bad one costs the others nothing."""
         batch = _events(route, body)
         context = read_object(batch.context, "context")
+        if context and (poison := find_poison(context, "context")):
+            raise poison
         answer, records = Answer(), list[Record[Any]]()
         for index, raw in enumerate(batch.events):
             try:
