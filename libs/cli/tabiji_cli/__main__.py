@@ -6,10 +6,13 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from tabiji_cli.imports import Source
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help="Customer journeys for shops."
@@ -88,7 +91,8 @@ def import_orders(
     if not write_key:
         _fail("no write key: give --key or TABIJI_WRITE_KEY, or start `tabiji up` on this machine first")
     try:
-        count = asyncio.run(imports.run(file, url, write_key, currency, from_line, Console(stderr=True)))
+        source = imports.Source(file, currency, from_line)
+        count = asyncio.run(_imported(source, url, write_key))
     except (imports.ImportFailed, BadLine) as error:
         _fail(str(error))
     typer.echo(f"{count:,} orders accepted")
@@ -130,6 +134,13 @@ def topics() -> None:
     from tabiji_cli import listings  # noqa: PLC0415 - imports the Kafka client
 
     Console().print(listings.table(listings.topics(), "topic", "holds"))
+
+
+async def _imported(source: Source, url: str, write_key: str) -> int:
+    from tabiji_cli import imports  # noqa: PLC0415 - other commands start faster without it
+
+    async with imports.client() as http:
+        return await imports.run(source, url, write_key, Console(stderr=True), http)
 
 
 def _fail(message: str) -> NoReturn:

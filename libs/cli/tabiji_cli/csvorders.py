@@ -43,7 +43,8 @@ class ImportedOrder:
 def read(path: Path, currency: str, from_line: int = 0) -> Iterator[ImportedOrder | BadLine]:
     """Every line from ``from_line`` on, as an order or as what is wrong with it.
 
-    ``currency`` is for lines that name none. Raises ``BadLine`` where the header lacks a column, or the file is no UTF-8 text.
+    ``currency`` is for lines that name none. Raises ``BadLine`` where the header lacks a column, or the
+    file is no UTF-8 text.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file, strict=True)

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -27,7 +28,7 @@ from tabiji_common.topics import derived_id
 
 T = TypeVar("T")
 AT_ONCE = 4
-BATCH = 1000
+BATCH = 500
 PATIENCE = 60.0
 SHOWN = 10
 
@@ -36,11 +37,25 @@ class ImportFailed(Exception):
     """The import broke off; the message says at which line, and how to go on."""
 
 
-def check(path: Path, currency: str, from_line: int = 0) -> int:
-    """How many orders the file has from ``from_line`` on; raises ``ImportFailed`` with the first wrong lines."""
+@dataclass(frozen=True)
+class Source:
+    """Which lines of which file."""
+
+    path: Path
+    currency: str = "JPY"
+    from_line: int = 0
+
+    def orders(self) -> Iterator[ImportedOrder]:
+        """The orders, once ``check`` has found no line wrong."""
+        found = read(self.path, self.currency, self.from_line)
+        return (order for order in found if isinstance(order, ImportedOrder))
+
+
+def check(source: Source) -> int:
+    """How many orders there are; raises ``ImportFailed`` with the first lines that are wrong."""
     bad: list[BadLine] = []
     count = 0
-    for found in read(path, currency, from_line):
+    for found in read(source.path, source.currency, source.from_line):
         count += 1
         if isinstance(found, BadLine):
             bad.append(found)
@@ -51,20 +66,16 @@ def check(path: Path, currency: str, from_line: int = 0) -> int:
     return count
 
 
-async def run(path: Path, url: str, write_key: str, currency: str, from_line: int, console: Console) -> int:
-    """Import the file; how many orders were accepted. Raises ``ImportFailed`` or ``BadLine``."""
-    total = check(path, currency, from_line)
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
-    )
-    with bar:
-        task = bar.add_task(f"{path.name}", total=total)
-        async with client() as http:
-            importer = Importer(http, f"{url}/v1/batch?mode=backfill", write_key, path.name)
-            batches = _batches(found for found in read(path, currency, from_line) if isinstance(found, ImportedOrder))
-            for round_ in _batches(batches, AT_ONCE):
-                await together(importer.post(batch) for batch in round_)
-                bar.update(task, completed=importer.accepted)
+async def run(source: Source, url: str, write_key: str, console: Console, http: httpx.AsyncClient) -> int:
+    """Import the file with a progress bar; how many orders were accepted. Raises ``ImportFailed`` or ``BadLine``."""
+    total = check(source)
+    importer = Importer(http, f"{url}/v1/batch?mode=backfill", write_key, source.path.name)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(source.path.name, total=total)
+        for round_ in in_batches(in_batches(source.orders(), BATCH), AT_ONCE):
+            await together(importer.post(batch) for batch in round_)
+            bar.update(task, completed=importer.accepted)
     return importer.accepted
 
 
@@ -125,7 +136,8 @@ def _message(order: ImportedOrder) -> bytes:
     return segment.track(order.customer_id, id_, order.ordered_at, "Order Completed", properties, order.medium)
 
 
-def _batches(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
+def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """``items`` in lists of ``size``, the last one maybe shorter."""
     rest = iter(items)
     while batch := list(islice(rest, size)):
         yield batch

@@ -10,10 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from decimal import Decimal
 from fractions import Fraction
-
-import msgspec
 
 from tabiji_cli.demo import segment
 from tabiji_cli.demo.ledger import Accepted
@@ -50,27 +47,13 @@ class Cell:
         return Fraction(self.cumulative_minor, self.cohort_size)
 
 
-class _Properties(msgspec.Struct):
-    order_id: str
-    total: Decimal
-    currency: str
-
-
-class _Message(msgspec.Struct):
-    properties: _Properties
-
-
-_DECODER = msgspec.json.Decoder(_Message)
-
-
 def orders_of(rows: Iterable[Accepted]) -> list[Bought]:
     """The orders among accepted events, in order of time; the first amount of an order id counts."""
     found: dict[str, Bought] = {}
     for row in rows:
-        if row.kind == "order_completed" and row.message is not None:
-            order = _DECODER.decode(row.message).properties
-            amount = segment.minor(order.total, order.currency)
-            found.setdefault(order.order_id, Bought(order.order_id, row.customer, row.occurred_at, amount))
+        if (bill := row.bill) is not None:
+            amount = segment.minor(bill.total, bill.currency)
+            found.setdefault(bill.order_id, Bought(bill.order_id, row.customer, row.occurred_at, amount))
     return sorted(found.values(), key=lambda order: (order.at, order.order_id))
 
 

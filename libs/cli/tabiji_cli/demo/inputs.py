@@ -228,7 +228,7 @@ class Life:
     def _abandons(self, first: datetime) -> Iterator[Input]:
         month = timedelta(days=30)
         for number in range(int((self.end - first) / month) + 1):
-            name = f"{self.customer}-{number}"
+            name = f"{self.customer}-left-{number}"
             if self._chance(name, "abandons") >= ABANDONED_A_MONTH:
                 continue
             day = (first + number * month).astimezone(SHOP_ZONE).date()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -13,15 +14,23 @@ T = TypeVar("T", bound=msgspec.Struct)
 _LINES = msgspec.json.Encoder()
 
 
+class Bill(msgspec.Struct, frozen=True):
+    """What an order came to, in major units as posted."""
+
+    order_id: str
+    total: Decimal
+    currency: str
+
+
 class Accepted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An event that ingest answered with 200. Orders keep the message as posted."""
+    """An event that ingest answered with 200; ``bill`` is an order's."""
 
     id: str
     kind: str
     customer: str
     occurred_at: datetime
     at: datetime
-    message: msgspec.Raw | None = None
+    bill: Bill | None = None
 
 
 class Mail(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,10 +13,17 @@ import msgspec
 
 from tabiji_cli.demo import segment
 from tabiji_cli.demo.inputs import Input, waves
-from tabiji_cli.demo.ledger import Accepted, Ledger
+from tabiji_cli.demo.ledger import Accepted, Bill, Ledger
 
 PATIENCE = 60.0  # seconds of broken connections and 503 until the run fails
 AGAIN = frozenset({429, 500, 502, 503, 504})
+
+
+class _Order(msgspec.Struct):
+    properties: Bill
+
+
+_ORDER = msgspec.json.Decoder(_Order)
 
 
 class NotAccepted(Exception):
@@ -49,7 +56,7 @@ class Shop:
                 f"ingest refused {len(rejected)} of {len(part)} events; "
                 f"the first, {part[first['index']].kind}: {first['field']} {first['rule']}"
             )
-        self._ledger.add(_row(step, now) for step in part)
+        self._ledger.add(row_of(step, now) for step in part)
         self.accepted += len(part)
 
     async def _answered(self, body: bytes) -> httpx.Response:
@@ -104,12 +111,12 @@ def parts(wave: Iterable[Input]) -> Iterator[list[Input]]:
         yield part
 
 
-def _row(step: Input, now: datetime) -> Accepted:
+def row_of(step: Input, now: datetime) -> Accepted:
     return Accepted(
         id=step.message_id,
         kind=step.kind,
         customer=step.customer,
         occurred_at=step.occurred_at,
         at=now,
-        message=msgspec.Raw(step.body) if step.kind == "order_completed" else None,
+        bill=_ORDER.decode(step.body).properties if step.kind == "order_completed" else None,
     )

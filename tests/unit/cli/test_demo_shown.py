@@ -1,0 +1,79 @@
+"""What people see: the picture of a run, its report, and a line where there is no terminal."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from tabiji_cli.demo import checks
+from tabiji_cli.demo.display import Display, Scene, line, render
+from tabiji_cli.demo.evidence import JourneyCount
+from tabiji_cli.demo.report import report
+from tests.unit.cli.support import perfect
+
+SCENE = Scene(
+    "a test",
+    datetime(1997, 1, 1, tzinfo=UTC),
+    datetime(1997, 1, 11, tzinfo=UTC),
+    datetime(1997, 1, 6, tzinfo=UTC),
+    elapsed=60,
+    ticks=10,
+    events=1234,
+    rate=56,
+    lag=7,
+    journeys=[JourneyCount("f2-conversion", 40, {"opened": 5}, 10, {"converted": 25})],
+    outcomes={"sent": 30, "suppressed no_consent": 4, "unknown": 1},
+    mails=30,
+    reactions={"open": 12},
+)
+
+
+def shown(part: object, width: int = 110) -> str:
+    console = Console(file=io.StringIO(), width=width, record=True)
+    console.print(part)
+    return console.export_text()
+
+
+def test_the_picture_shows_time_progress_rates_people_and_messages() -> None:
+    text = shown(render(SCENE))
+    for part in ("1997-01-06 Mon 09:00", "50%", "ETA 1:00", "1,234 events", "56/s", "lag 7", "opened", "converted"):
+        assert part in text
+    for part in ("sent", "suppressed no_consent", "unknown", "mailbox"):
+        assert part in text
+
+
+def test_the_picture_fits_a_narrow_terminal() -> None:
+    assert max(map(len, shown(render(SCENE), width=80).splitlines())) <= 80
+
+
+def test_the_first_moments_promise_no_end() -> None:
+    assert "ETA –:––" in shown(render(replace(SCENE, now=SCENE.start)))
+
+
+def test_without_a_terminal_a_line_says_it() -> None:
+    file = io.StringIO()
+    with Display(Console(file=file, width=200)) as display:
+        display.show(SCENE)
+        display.show(SCENE)
+    assert file.getvalue() == line(SCENE) + "\n"
+
+
+def test_the_report_has_every_part_and_every_check() -> None:
+    run = perfect()
+    found = checks.run(run)
+    text = shown(report(run, found), width=140)
+    for part in ("Retention", "LTV by cohort", "F2", "Journeys", "Messages", "A/A", "Checks"):
+        assert part in text
+    for check in found:
+        assert check.name in text
+    assert "no lift is expected" in text
+
+
+def test_a_failed_check_is_told_with_what_is_wrong() -> None:
+    run = replace(perfect(), stuck=3)
+    text = shown(report(run, checks.run(run)), width=140)
+    assert "✗  nobody is lost" in text
+    assert "3 wait without a live timer" in text
