@@ -1,6 +1,7 @@
 """Alembic's entry: the journey schema."""
 
 from alembic import context
+
 from tabiji_common.migrations import run
 
 run(context)

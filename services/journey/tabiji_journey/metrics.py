@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from prometheus_client import Counter, Gauge
+
+from tabiji_journey.domain.model import Cancel, Effect, Send
 
 ENTERED = Counter("tabiji_journey_entered_total", "Enrollments begun", ["journey"])
 FINISHED = Counter("tabiji_journey_finished_total", "Enrollments that came to an end state", ["journey"])
@@ -16,19 +21,11 @@ TIMERS_FIRED = Counter("tabiji_journey_timers_fired_total", "Timers that came du
 ORDER_CONFLICT = Counter(
     "tabiji_journey_order_conflict_total", "Orders told again with another amount; the first one counts"
 )
-MEMORY_EVICTED = Counter(
-    "tabiji_journey_memory_evicted_total", "Occurrences pushed out of a customer's memory"
-)
-MERGE_PENDING = Counter(
-    "tabiji_journey_merge_pending_total", "Pairs of known customers said to be one; nothing moved"
-)
+MEMORY_EVICTED = Counter("tabiji_journey_memory_evicted_total", "Occurrences pushed out of a customer's memory")
+MERGE_PENDING = Counter("tabiji_journey_merge_pending_total", "Pairs of known customers said to be one; nothing moved")
 HANDED_OVER = Counter("tabiji_journey_handed_over_total", "Events of anonymous visitors passed on")
-HANDOVER_LOST = Counter(
-    "tabiji_journey_handover_lost_total", "Events passed on three times already, dead-lettered"
-)
-DEFINITION_ERRORS = Counter(
-    "tabiji_journey_definition_errors_total", "Conditions that failed to evaluate", ["journey"]
-)
+HANDOVER_LOST = Counter("tabiji_journey_handover_lost_total", "Events passed on three times already, dead-lettered")
+DEFINITION_ERRORS = Counter("tabiji_journey_definition_errors_total", "Conditions that failed to evaluate", ["journey"])
 PARKED = Counter("tabiji_journey_parked_total", "Customers parked because the fold failed on them")
 ERASED = Counter("tabiji_journey_erased_total", "Customers forgotten")
 WAITING = Gauge("tabiji_journey_waiting_enrollments", "Enrollments that wait", ["journey"])
@@ -42,3 +39,33 @@ UNBALANCED = Gauge(
     "tabiji_journey_unbalanced_enrollments",
     "Entered by the ledger, less waiting, finished and exited; 0 is right",
 )
+
+
+def count_effect(effect: Effect) -> None:
+    """Count one thing that was decided, once it is committed."""
+    if isinstance(effect, Send):
+        SENDS.labels(effect.journey).inc()
+    elif isinstance(effect, Cancel):
+        CANCELLED.inc()
+    else:
+        TRANSITIONS.labels(effect.kind).inc()
+        if effect.kind == "entered":
+            ENTERED.labels(effect.journey).inc()
+        elif effect.kind == "finished":
+            FINISHED.labels(effect.journey).inc()
+        elif effect.kind == "exited":
+            # A command's reason is anybody's text: labels are a closed set.
+            EXITED.labels(effect.journey, "command" if effect.cause == "command" else effect.reason).inc()
+        elif effect.kind == "converted":
+            CONVERTED.labels(effect.journey).inc()
+
+
+def show(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Set the gauges from the conservation check; every process shows all partition numbers."""
+    WAITING.clear()
+    for row in rows:
+        WAITING.labels(row["journey"]).inc(row["waiting"])
+    STUCK.set(sum(row["stuck"] for row in rows))
+    PAUSED.set(sum(row["paused"] for row in rows))
+    PARKED_WAITING.set(sum(row["parked"] for row in rows))
+    UNBALANCED.set(sum(abs(row["balance"]) for row in rows))

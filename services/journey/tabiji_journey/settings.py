@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field
+
 from tabiji_common.settings import Settings
 
 
@@ -17,14 +17,9 @@ class JourneySettings(Settings):
         Path("journeys"), description="Folder of ready-made journeys (*.yaml), published at first start"
     )
     publish_shipped: bool = Field(
-        True, description="Publish the ready-made journeys into a workspace that has none"
+        default=True, description="Publish the ready-made journeys into a workspace that has none"
     )
     workspace: str = Field("demo", description="Workspace that the ready-made journeys are published for")
-    timer_customers: int = Field(
-        1000, ge=1, description="Most customers whose timers one transaction fires"
-    )
-    entry_horizon: timedelta = Field(
-        timedelta(hours=24), description="A live event taken later than this after it happened starts nothing"
-    )
+    timer_customers: int = Field(1000, ge=1, description="Most customers whose timers one transaction fires")
     anonymous_events: int = Field(1000, ge=1, description="Most events kept of one anonymous visitor")
     anonymous_days: int = Field(30, ge=1, description="Days that events of anonymous visitors are kept")

@@ -1,6 +1,7 @@
 """The runtime's tables, and journeys, customers, enrollments, timers and their ledgers."""
 
 from alembic import op
+
 from tabiji_common import runtime_schema
 from tabiji_journey.adapters.tables import metadata
 
@@ -17,9 +18,7 @@ def upgrade() -> None:
     runtime_schema.create(op)
     metadata.create_all(op.get_bind(), checkfirst=False)
     for table in _BUSY:
-        op.execute(
-            f"ALTER TABLE {table} SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05)"
-        )
+        op.execute(f"ALTER TABLE {table} SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05)")
     op.execute(
         """
         CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS

@@ -1,4 +1,4 @@
-"""The journey service's tables; the search path decides the schema. Rows written for a partition number carry it as ``p``."""
+"""The journey service's tables; the search path decides the schema. Rows written for a number carry it as ``p``."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ enrollment = sa.Table(
     sa.Column("workspace", sa.Text, nullable=False),
     sa.Column("journey", sa.Text, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("entry_key", sa.Text, nullable=False, comment="The value of enter.key"),
     sa.Column("status", sa.Text, nullable=False, comment="waiting, finished or exited"),
     sa.Column("state", sa.Text, nullable=False, comment="Where it stands or stood last"),
     sa.Column("reason", sa.Text, nullable=False, comment="Why it exited"),
     sa.Column("entered_at", _instant, nullable=False),
     sa.Column("ended_at", _instant),
     sa.Column("live", sa.Boolean, nullable=False, comment="Waits, or its goal may still be reached"),
-    sa.Column("revocable", _id, comment="Key of a message that a false enter.when takes back at its release"),
     sa.Column("body", pg.JSONB, nullable=False),
-    sa.Index("enrollment_customer", "customer", "live"),
-    sa.Index("enrollment_revocable", "revocable", postgresql_where=sa.text("revocable IS NOT NULL")),
+    sa.Index("enrollment_live", "customer", postgresql_where=sa.text("live")),
+    sa.Index("enrollment_entry", "customer", "journey", "entry_key"),
     comment="One customer in one journey",
 )
 timer = sa.Table(

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
+
 from tabiji_common import commands, events
 from tabiji_common.errors import Reject
 from tabiji_common.topics import TOPICS
-
 from tabiji_journey.domain.model import EventInput
 
-_HIDDEN = frozenset({"workspace", "customer", "anonymous", "anonymous_id", "properties", "pii", "message_key", "machine"})
+# Of a known customer, only these matter without a journey that names them.
+_TELLING = (
+    events.OrderCompleted,
+    events.OrderRefunded,
+    events.OrderCancelled,
+    events.Identified,
+    events.ConsentGiven,
+    events.ConsentWithdrawn,
+    events.Unsubscribed,
+    events.Merged,
+    events.Erased,
+)
+_HIDDEN = frozenset(
+    {"workspace", "customer", "anonymous", "anonymous_id", "properties", "pii", "message_key", "machine"}
+)
 
 
 class Arrival(Protocol):
@@ -40,7 +55,8 @@ class Arrival(Protocol):
 class Told:
     """An event told to this customer: as it came, or handed over from the visitor it once was (``hops`` times).
 
-    ``now`` is logical time: when the event was taken, or when it was handed over.
+    ``now`` is logical time: when the event was taken, or when it was handed over. ``event`` is what the engine sees,
+    where a journey names the type. ``arrival`` is the record it came in.
     """
 
     topic: str
@@ -53,26 +69,44 @@ class Told:
     body_hash: str
     value: bytes
     body: Any
+    arrival: Arrival
     hops: int = 0
+    event: EventInput | None = None
 
 
-def told(arrival: Arrival) -> Told:
-    """The event, command or outcome behind a record; raises ``Reject`` where it cannot be read."""
+def told(arrival: Arrival, named: Container[str]) -> Told:
+    """The event, command or outcome behind a record; raises ``Reject`` where it cannot be read.
+
+    ``named`` are the event types that journeys name.
+    """
     body = arrival.body
     if isinstance(body, commands.Handover):
-        return _handed_over(arrival, body)
-    return Told(
-        arrival.topic,
-        arrival.id,
-        arrival.type,
-        arrival.source,
-        arrival.occurred_at,
-        arrival.accepted_at,
-        str(arrival.mode),
-        arrival.body_hash,
-        arrival.value,
-        body,
-    )
+        record = _handed_over(arrival, body)
+    else:
+        record = Told(
+            arrival.topic,
+            arrival.id,
+            arrival.type,
+            arrival.source,
+            arrival.occurred_at,
+            arrival.accepted_at,
+            str(arrival.mode),
+            arrival.body_hash,
+            arrival.value,
+            body,
+            arrival,
+        )
+    if record.type in named and isinstance(record.body, events.Event):
+        return replace(record, event=_event_input(record))
+    return record
+
+
+def matters(record: Told) -> bool:
+    """Whether a record can change anything: most page views of known customers cannot."""
+    body = record.body
+    if isinstance(body, events.Event):
+        return record.event is not None or body.anonymous or isinstance(body, _TELLING)
+    return True
 
 
 def _handed_over(arrival: Arrival, handover: commands.Handover) -> Told:
@@ -80,7 +114,9 @@ def _handed_over(arrival: Arrival, handover: commands.Handover) -> Told:
     if topic is None:
         raise Reject(f"unknown topic {handover.original_topic!r}", "original_topic")
     value = handover.value.encode()
-    original: events.Event = topic.decode(handover.original_type, value)
+    original = topic.decode(handover.original_type, value)
+    if not isinstance(original, events.Event):
+        raise Reject("only events are handed over", "original_topic")
     return Told(
         handover.original_topic,
         handover.original_id,
@@ -92,17 +128,16 @@ def _handed_over(arrival: Arrival, handover: commands.Handover) -> Told:
         handover.body_hash,
         value,
         msgspec.structs.replace(original, customer=handover.customer, anonymous=False),
+        arrival,
         handover.hops,
     )
 
 
-def event_input(event: Told) -> EventInput:
+def _event_input(event: Told) -> EventInput:
     """What the engine sees of an event: plain values under their own names, nothing personal."""
     body = event.body
     fields = {
-        name: value
-        for name, value in msgspec.structs.asdict(body).items()
-        if name not in _HIDDEN and value is not None
+        name: value for name, value in msgspec.structs.asdict(body).items() if name not in _HIDDEN and value is not None
     }
     return EventInput(
         id=event.id,

@@ -1,6 +1,6 @@
 """What we know of one customer: a fold of its events, orders by their business identity.
 
-An order is (workspace, order id) and its first amount counts; a refund is (order id, refund id or else the event's own id).
+An order is (workspace, order id) and its first amount counts; a refund is (order id, refund id or else the event's id).
 SDK, webhook and poll may tell the same thing under different event ids: only the first telling changes anything.
 """
 
@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+
 from tabiji_common import events
 
 PRODUCTS = 256  # product ids kept, the latest ones
@@ -129,7 +130,10 @@ _DECODER = msgspec.json.Decoder(Profile)
 
 
 def learn(profile: Profile, event: events.Event, at: datetime, event_id: str) -> tuple[Profile, Change]:
-    """The profile after ``event`` that happened at ``at``; pure and total: an event that says nothing of it is news and changes nothing."""
+    """The profile after ``event`` that happened at ``at``.
+
+    Pure and total: an event that tells nothing of the customer is news and changes nothing.
+    """
     match event:
         case events.OrderCompleted():
             return _ordered(profile, event, at)
@@ -137,16 +141,20 @@ def learn(profile: Profile, event: events.Event, at: datetime, event_id: str) ->
             return _refunded(profile, event, event_id)
         case events.OrderCancelled():
             return _cancelled(profile, event.order_id)
-        case events.Identified():
-            return replace(profile, told_traits=_told(profile.told_traits, event.traits, at)), Change.NEWS
-        case events.ConsentGiven():
-            return _consented(profile, event.channel, True, at), Change.NEWS
-        case events.ConsentWithdrawn():
-            return _consented(profile, event.channel, False, at), Change.NEWS
-        case events.Unsubscribed(channel=str() as channel):
-            return _consented(profile, channel, False, at), Change.NEWS
         case _:
-            return profile, Change.NEWS
+            return _listened(profile, event, at), Change.NEWS
+
+
+def _listened(profile: Profile, event: events.Event, at: datetime) -> Profile:
+    match event:
+        case events.Identified():
+            return replace(profile, told_traits=_told(profile.told_traits, event.traits, at))
+        case events.ConsentGiven():
+            return replace(profile, told_consent=_told(profile.told_consent, {event.channel: True}, at))
+        case events.ConsentWithdrawn() | events.Unsubscribed(channel=str()):
+            return replace(profile, told_consent=_told(profile.told_consent, {str(event.channel): False}, at))
+        case _:
+            return profile
 
 
 def _ordered(profile: Profile, event: events.OrderCompleted, at: datetime) -> tuple[Profile, Change]:
@@ -196,10 +204,6 @@ def _cancelled(profile: Profile, order_id: str) -> tuple[Profile, Change]:
         ),
         Change.NEWS,
     )
-
-
-def _consented(profile: Profile, channel: str, agreed: bool, at: datetime) -> Profile:
-    return replace(profile, told_consent=_told(profile.told_consent, {channel: agreed}, at))
 
 
 def _told(known: dict[str, Told], news: dict[str, Any], at: datetime) -> dict[str, Told]:

@@ -1,0 +1,62 @@
+"""The journey service: builds everything, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from tabiji_common.postgres import is_transient
+from tabiji_common.service import Service
+from tabiji_journey import metrics
+from tabiji_journey.adapters.clockwork import StoredClockwork
+from tabiji_journey.adapters.customers import StoredCustomers
+from tabiji_journey.adapters.journeys import PublishedJourneys
+from tabiji_journey.adapters.publish import Publisher
+from tabiji_journey.adapters.views import Views
+from tabiji_journey.api import make_app
+from tabiji_journey.domain.loader import Shop
+from tabiji_journey.pipeline import INPUTS, JourneyPipeline
+from tabiji_journey.settings import JourneySettings
+
+log = structlog.get_logger()
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+MEASURE_EVERY = 15.0  # seconds of machine time between two looks at who waits
+
+
+async def build(service: Service) -> None:
+    """Adapters, shipped journeys, pipeline, API and the gauges."""
+    settings = service.settings
+    assert isinstance(settings, JourneySettings)  # noqa: S101 - main() made them
+    shop = Shop(timezone=settings.timezone)
+    publisher, views = Publisher(service.pool, shop), Views(service.pool)
+    if settings.publish_shipped:
+        await publisher.publish_shipped(settings.workspace, settings.journeys_folder, service.clock.now())
+    customers = StoredCustomers(settings.anonymous_events, timedelta(days=settings.anonymous_days))
+    pipeline = JourneyPipeline(PublishedJourneys(shop), customers, StoredClockwork(), timers=settings.timer_customers)
+    service.stateful(pipeline, INPUTS, inbox=True)
+    service.http(make_app(publisher, views, service.producer, service.clock, settings.workspace))
+
+    async def measure() -> None:
+        while True:
+            try:
+                metrics.show(await views.conservation(service.clock.now()))
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("not_measured", error=type(error).__name__)
+            await asyncio.sleep(MEASURE_EVERY)
+
+    service.background(measure)
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    Service("journey", JourneySettings()).migrations(MIGRATIONS).run(build)
+
+
+if __name__ == "__main__":
+    main()

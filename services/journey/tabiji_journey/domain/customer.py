@@ -1,0 +1,179 @@
+"""One customer's state, records and due timers -> its new state and what it asks for.
+
+Pure: the same inputs, the same outputs. For each record, in order: the customer's timers due earlier than it was
+taken fire (logical time: a timer's now is its due_at), the profile and the memory learn, then running enrollments see
+it (exit, goal, wait), then journeys may begin with it. At the end the timers due until ``until`` fire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from datetime import datetime
+
+from tabiji_common import commands, events
+from tabiji_common.topics import split_key
+from tabiji_journey.domain import needs
+from tabiji_journey.domain.arrival import Told
+from tabiji_journey.domain.catalog import Catalog
+from tabiji_journey.domain.enrolled import Enrolled
+from tabiji_journey.domain.memory import NOTHING, remember
+from tabiji_journey.domain.model import CommandInput, EventInput, Ids, Occurrence, OutcomeInput
+from tabiji_journey.domain.profile import EMPTY, Change, learn
+from tabiji_journey.domain.state import CustomerState, Folded
+
+MOST_HOPS = 3
+
+
+def fold(
+    catalog: Catalog,
+    state: CustomerState,
+    records: Iterable[Told],
+    *,
+    until: datetime | None,
+    now: datetime,
+    released: Iterable[str] = (),
+    held: AbstractSet[str] = frozenset(),
+) -> Folded:
+    """Apply ``records`` in order, look again at the sends in ``released``, fire timers due at or before ``until``.
+
+    ``now`` is business time; it serves to tell lateness and as the time of what nothing outside caused. ``held`` are
+    keys of sends that have not left: taking one of them back withdraws it, any other is cancelled. ``until`` is
+    ``None`` where no timer may fire yet. Raises only where our code is wrong: the caller parks the customer.
+    """
+    work = _Fold(catalog, state, now, held)
+    work.enrolled.thaw()
+    for record in records:
+        if reason := work.take(record):
+            work.out.rejected.append((record, reason))
+    for message_key in released:
+        work.enrolled.release(message_key)
+    if until is not None:
+        work.enrolled.fire(lambda due: due <= until)
+    return work.done()
+
+
+class _Fold:
+    """The state in hand while one customer's records are applied."""
+
+    def __init__(self, catalog: Catalog, state: CustomerState, now: datetime, held: AbstractSet[str]) -> None:
+        self.catalog = catalog
+        self.state = state
+        self.ids = Ids(*split_key(state.key))
+        self.out = Folded(state)
+        self.enrolled = Enrolled(catalog, self.ids, state, self.out, now, held)
+
+    def done(self) -> Folded:
+        """The state as it is now, and what came of it."""
+        mine = self.enrolled
+        self.out.evicted = max(0, mine.memory.evicted - self.out.state.memory.evicted)
+        self.out.state = replace(self.state, profile=mine.profile, memory=mine.memory, enrollments=mine.enrollments)
+        return self.out
+
+    def take(self, record: Told) -> str:
+        """Apply one record; the reason where it can never apply, else ``""``."""
+        body = record.body
+        if isinstance(body, events.ErasureDone):
+            return ""
+        if isinstance(body, events.Event) and self._of_a_visitor(body):
+            return self._pass_on(record)
+        self.enrolled.fire(lambda due: due < record.now)
+        match body:
+            case events.Merged():
+                self._merged(body, record.now)
+            case events.Erased():
+                self._erase(record)
+            case events.Event():
+                self._event(record, body)
+            case commands.Outcome():
+                self._outcome(record, body)
+            case commands.JourneyCommand():
+                return self._command(record, body)
+            case _:
+                return f"{record.type} is nothing to a journey"
+        return ""
+
+    def _of_a_visitor(self, body: events.Event) -> bool:
+        if isinstance(body, (events.Merged, events.Erased)):
+            return False
+        return body.anonymous or bool(self.state.merged_into)
+
+    def _pass_on(self, record: Told) -> str:
+        target = self.state.merged_into
+        if not target:
+            self.out.kept.append(record)
+        elif record.hops >= MOST_HOPS:
+            return f"handed over {record.hops} times already"
+        else:
+            self.out.passed.append((record, target))
+        return ""
+
+    def _merged(self, body: events.Merged, now: datetime) -> None:
+        if body.source == body.target:
+            return
+        if body.known:
+            other = body.target if body.source == self.ids.customer else body.source
+            self.out.pending.append((other, now))
+        elif body.source == self.ids.customer:
+            self.out.merged = self.out.merged or body.target
+            self.out.passed.extend((kept, body.target) for kept in self.out.kept)
+            self.out.kept.clear()
+            self.state = replace(self.state, merged_into=body.target)
+        elif body.source not in self.state.ties.visitors:
+            ties = replace(self.state.ties, visitors=(*self.state.ties.visitors, body.source))
+            self.state = replace(self.state, ties=ties)
+
+    def _erase(self, record: Told) -> None:
+        mine = self.enrolled
+        for enrollment in mine.waiting():
+            mine.advance(enrollment, CommandInput("exit", record.id, "erased"), record.now)
+        self.out.gone.update(mine.enrollments)
+        self.out.forgotten = (*self.out.forgotten, *self.state.ties.visitors)
+        self.out.erased.append(record)
+        self.out.kept.clear()
+        mine.enrollments, mine.profile, mine.memory, mine.paused = {}, EMPTY, NOTHING, ()
+        self.state = CustomerState(self.state.key)
+
+    def _event(self, record: Told, body: events.Event) -> None:
+        mine, event = self.enrolled, record.event
+        mine.profile, change = learn(mine.profile, body, record.occurred_at, record.id)
+        self.out.conflicts += change is Change.CONFLICT
+        if change is not Change.NEWS or event is None:
+            return
+        self._remember(event)
+        for enrollment in mine.concerned(event):
+            mine.advance(enrollment, event, record.now)
+        for running in self.catalog.triggers.get(record.type, ()):
+            mine.enter(running.definition.id, event, record.now)
+
+    def _remember(self, event: EventInput) -> None:
+        keys = [(event.type, about) for about in needs.memory_keys(self.catalog.needs, event)]
+        if keys:
+            context = needs.memory_context(self.catalog.needs, event)
+            seen = Occurrence(event.occurred_at, event.id, event.order_id, context)
+            self.enrolled.memory = remember(self.enrolled.memory, keys, seen)
+
+    def _outcome(self, record: Told, body: commands.Outcome) -> None:
+        enrollment = self.enrolled.enrollments.get(body.enrollment)
+        if enrollment is not None:
+            outcome = OutcomeInput(body.message_key, body.state, body.at, body.reason, record.id)
+            self.enrolled.advance(enrollment, outcome, record.now)
+
+    def _command(self, record: Told, body: commands.JourneyCommand) -> str:
+        mine = self.enrolled
+        match body:
+            case commands.Enroll():
+                if body.journey not in self.catalog.journeys:
+                    return f"no journey {body.journey!r}"
+                asked = EventInput(record.id, record.type, record.occurred_at, record.now)
+                mine.enter(body.journey, asked, record.now, body.key)
+            case commands.Exit():
+                for enrollment in mine.waiting(body.journey, body.enrollment):
+                    mine.advance(enrollment, CommandInput("exit", record.id, body.reason), record.now)
+            case commands.Pause():
+                others = tuple(journey for journey in self.state.ties.paused if journey != body.journey)
+                mine.paused = (*others, body.journey) if body.on else others
+                self.state = replace(self.state, ties=replace(self.state.ties, paused=mine.paused))
+                mine.pause(body.journey, CommandInput("pause" if body.on else "resume", record.id), record.now)
+        return ""

@@ -1,0 +1,74 @@
+"""One customer's state as it is loaded and written, and what a fold of its records came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tabiji_journey.domain.arrival import Told
+from tabiji_journey.domain.memory import NOTHING, Memory
+from tabiji_journey.domain.model import Effect, Enrollment, Moved
+from tabiji_journey.domain.profile import EMPTY, Profile
+
+FAULTY = "definition_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """``visitors`` turned out to be this customer; ``paused`` journeys hold it until resumed."""
+
+    visitors: tuple[str, ...] = ()
+    paused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerState:
+    """All that is loaded of one customer: those of its enrollments that an input could still concern, by id."""
+
+    key: str
+    profile: Profile = EMPTY
+    memory: Memory = NOTHING
+    ties: Ties = Ties()
+    merged_into: str = ""
+    enrollments: dict[str, Enrollment] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Folded:
+    """What a fold came to. Effects are in the order in which they were decided.
+
+    kept        events of a visitor not yet known, to be kept for whom it turns out to be
+    merged      the customer that everything kept so far belongs to, ``""`` where nothing was merged
+    passed      (event, customer id) to hand over, after what was kept before
+    withdrawn   message keys of held sends that must not go
+    erased      the records that asked to forget the customer; what it had is in ``gone``
+    forgotten   visitors who had turned out to be the erased customer
+    pending     (other customer, time) of merges between two known customers
+    refused     (journey, reason) of entries that did not happen
+    """
+
+    state: CustomerState
+    effects: list[Effect] = field(default_factory=list)
+    kept: list[Told] = field(default_factory=list)
+    merged: str = ""
+    passed: list[tuple[Told, str]] = field(default_factory=list)
+    withdrawn: set[str] = field(default_factory=set)
+    rejected: list[tuple[Told, str]] = field(default_factory=list)
+    erased: list[Told] = field(default_factory=list)
+    gone: dict[str, Enrollment] = field(default_factory=dict)
+    forgotten: tuple[str, ...] = ()
+    pending: list[tuple[str, datetime]] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    conflicts: int = 0
+    evicted: int = 0
+    fired: int = 0
+
+    def definition_errors(self) -> list[str]:
+        """The journeys whose conditions failed to evaluate, once for each time."""
+        exits = [e.journey for e in self.effects if isinstance(e, Moved) and e.kind == "exited" and e.reason == FAULTY]
+        return [*exits, *(journey for journey, reason in self.refused if reason == FAULTY)]
+
+
+def goal_open(enrollment: Enrollment) -> bool:
+    """Whether its goal may still be reached."""
+    return enrollment.goal_until is not None and enrollment.goal_at is None

@@ -1,0 +1,290 @@
+"""events.* + journey.command + dispatch.outcome + timers -> enrollments -> transitions, sends, cancels, handovers.
+
+One turn: read the journeys, gather the batch by customer, add the customers whose timers are due, load them all, fold
+each one by itself, write everything back. The number of statements does not depend on the size of the batch.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from tabiji_common.commands import Enroll, Outcome, Seen
+from tabiji_common.errors import Reject
+from tabiji_common.failpoints import Failpoint
+from tabiji_common.kafka.turn import Applied, Status, Turn
+from tabiji_common.postgres import Connection
+from tabiji_common.topics import CUSTOMERS, ENGAGEMENTS, EVENT_TOPICS, JOURNEY_COMMANDS, OUTCOMES, Topic, split_key
+from tabiji_journey import metrics
+from tabiji_journey.domain import advance as engine
+from tabiji_journey.domain.arrival import Told, matters, told
+from tabiji_journey.domain.catalog import Catalog
+from tabiji_journey.domain.customer import fold
+from tabiji_journey.domain.model import Moved, Send
+from tabiji_journey.domain.outgoing import Outgoing, handover, outgoing
+from tabiji_journey.domain.state import CustomerState, Folded
+from tabiji_journey.ports import Clockwork, Customers, EnrollmentWrite, Journeys, Wanted, Writes
+
+INPUTS: tuple[Topic[Any], ...] = (*EVENT_TOPICS, JOURNEY_COMMANDS, OUTCOMES)
+
+BURST = 20
+BURST_WITHIN = timedelta(minutes=1)
+
+HANDED_OVER = Failpoint("journey.handover.decided", "a visitor's kept events are taken out, to be handed over")
+WRITTEN = Failpoint("journey.turn.written", "a turn's states are written, the runtime has not committed yet")
+
+_NO_JOURNEYS = Catalog()
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Work:
+    """What one turn has for one customer."""
+
+    p: int
+    records: list[Told] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a turn came to: remembered and counted once it is committed."""
+
+    folds: list[Folded] = field(default_factory=list)
+    first_sends: dict[str, tuple[str, int]] = field(default_factory=dict)
+    handed_over: int = 0
+    paused: list[str] = field(default_factory=list)
+
+
+class JourneyPipeline:
+    """The stateful half of the service; see the module's sentence."""
+
+    def __init__(self, journeys: Journeys, customers: Customers, clockwork: Clockwork, *, timers: int = 1000) -> None:
+        self._journeys = journeys
+        self._customers = customers
+        self._clockwork = clockwork
+        self._timers = timers
+        self._owned: frozenset[int] = frozenset()
+        self._unread: frozenset[int] = frozenset()
+        self._first_sends: dict[str, tuple[str, int]] = {}
+        self._errors: dict[tuple[int, str, str], deque[datetime]] = {}
+
+    async def apply(self, tx: Connection, turn: Turn) -> Applied:
+        """Fold the turn; see ``tabiji_common.kafka.turn.Stateful``."""
+        notes = Notes()
+        applied = Applied(notes=notes)
+        catalogs = await self._journeys.catalogs(tx)
+        batch = self._gather(turn, catalogs, applied)
+        await self._gather_released(tx, turn, batch)
+        await self._gather_due(tx, turn, catalogs, batch, applied)
+        states = await self._customers.load(tx, _wanted(batch, catalogs))
+        writes = Writes(turn.owned)
+        for key, work in batch.items():
+            catalog = catalogs.get(split_key(key)[0], _NO_JOURNEYS)
+            try:
+                folded = _fold(catalog, states[key], work, turn)
+                out = outgoing(folded, _seen(turn, work.p), turn.now)
+            except Exception as error:  # noqa: BLE001 - our bug: this one customer is parked, the others go on
+                applied.parked[key] = _where(error)
+                continue
+            _write(writes, states[key], folded, work.p, catalog)
+            _answer(applied, notes, folded, out, work.p)
+        await self._hand_over(tx, notes, turn, applied)
+        self._pause_bursts(turn, notes, batch, writes)
+        await self._customers.write(tx, writes, catalogs, turn.now)
+        await WRITTEN()
+        return applied
+
+    def committed(self, turn: Turn, applied: Applied) -> None:  # noqa: ARG002 - as the runtime calls it
+        """Remember what may still be revoked, and count."""
+        notes: Notes = applied.notes
+        self._first_sends |= notes.first_sends
+        for journey in notes.paused:
+            log.error("journey_paused", journey=journey, reason="definition_errors")
+        _count(notes, applied)
+
+    async def changed(self, owned: frozenset[int]) -> None:
+        """Forget what belongs to others; what an earlier owner left is read in the next turn."""
+        self._unread = (self._unread | owned - self._owned) & owned
+        self._first_sends = {id_: who for id_, who in self._first_sends.items() if who[1] in owned}
+        self._errors.clear()
+        self._owned = owned
+
+    async def status(self, connection: Connection, owned: frozenset[int], now: datetime) -> Status:
+        """Timers of ``owned``: the next one, and those that are due."""
+        standing = await self._clockwork.standing(connection, owned, now)
+        return Status(standing.next_due, standing.due)
+
+    # --- gathering ----------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _gather(turn: Turn, catalogs: Mapping[str, Catalog], applied: Applied) -> dict[str, Work]:
+        """The records that can matter, by customer, in order."""
+        batch: dict[str, Work] = {}
+        for received in turn.records:
+            catalog = catalogs.get(split_key(received.key)[0], _NO_JOURNEYS)
+            try:
+                record = told(received, catalog.needs)
+            except Reject as rejection:
+                applied.rejected.append((received, str(rejection)))
+                continue
+            if matters(record):
+                batch.setdefault(received.key, Work(received.partition)).records.append(record)
+        return batch
+
+    async def _gather_released(self, tx: Connection, turn: Turn, batch: dict[str, Work]) -> None:
+        """Sends from before the first wait whose barrier has passed: they are looked at once more."""
+        if self._unread:
+            self._first_sends |= await self._clockwork.held_sends(tx, self._unread)
+            self._unread = frozenset()
+        self._first_sends = {id_: who for id_, who in self._first_sends.items() if id_ in turn.held}
+        found = {id_: self._first_sends[id_] for id_ in sorted(turn.released) if id_ in self._first_sends}
+        if found:
+            parked = await self._clockwork.parked(tx, {key for key, _ in found.values()})
+            for message_key, (key, p) in found.items():
+                if key not in parked:
+                    batch.setdefault(key, Work(p)).released.append(message_key)
+
+    async def _gather_due(
+        self, tx: Connection, turn: Turn, catalogs: Mapping[str, Catalog], batch: dict[str, Work], applied: Applied
+    ) -> None:
+        running = [j.number for c in catalogs.values() for j in c.journeys.values() if not j.paused]
+        if turn.fire_until and running:
+            due = await self._customers.due(tx, turn.fire_until, running, self._timers)
+            applied.again = due.more
+            for key, p in due.customers.items():
+                batch.setdefault(key, Work(p))
+
+    # --- what does not belong to one customer alone -----------------------------------------------------------------
+
+    async def _hand_over(self, tx: Connection, notes: Notes, turn: Turn, applied: Applied) -> None:
+        """Give what was kept of visitors to the customers that they turned out to be; before what came after it."""
+        targets = {folded.state.key: folded.merged for folded in notes.folds if folded.merged}
+        if not targets:
+            return
+        kept = await self._customers.take_kept(tx, targets)
+        applied.records[:0] = [
+            handover(split_key(event.key)[0], targets[event.key], event, 1, turn.now) for event in kept
+        ]
+        notes.handed_over += len(kept)
+        await HANDED_OVER()
+
+    def _pause_bursts(self, turn: Turn, notes: Notes, batch: Mapping[str, Work], writes: Writes) -> None:
+        """Pause a journey whose conditions failed 20 times within a minute on one p."""
+        for folded in notes.folds:
+            workspace, _ = split_key(folded.state.key)
+            for journey in folded.definition_errors():
+                times = self._errors.setdefault((batch[folded.state.key].p, workspace, journey), deque(maxlen=BURST))
+                times.append(turn.now)
+                if len(times) == BURST and turn.now - times[0] <= BURST_WITHIN:
+                    times.clear()
+                    writes.pauses.append((workspace, journey, "definition_errors"))
+                    notes.paused.append(journey)
+
+
+def _fold(catalog: Catalog, state: CustomerState, work: Work, turn: Turn) -> Folded:
+    return fold(
+        catalog,
+        state,
+        work.records,
+        until=turn.fire_until.get(work.p),
+        now=turn.now,
+        released=work.released,
+        held=turn.held,
+    )
+
+
+def _wanted(batch: Mapping[str, Work], catalogs: Mapping[str, Catalog]) -> Wanted:
+    """The customers of the batch, and which of their ended enrollments its records could concern."""
+    wanted = Wanted(list(batch))
+    for key, work in batch.items():
+        catalog = catalogs.get(split_key(key)[0], _NO_JOURNEYS)
+        for record in work.records:
+            if record.event is not None:
+                for running in catalog.triggers.get(record.type, ()):
+                    entry = engine.key_of(running.definition, record.event)
+                    wanted.entries.add((key, running.definition.id, entry))
+            elif isinstance(record.body, Outcome):
+                wanted.enrollments.add((key, record.body.enrollment))
+            elif isinstance(record.body, Enroll):
+                wanted.entries.add((key, record.body.journey, record.body.key))
+    return wanted
+
+
+def _write(writes: Writes, before: CustomerState, folded: Folded, p: int, catalog: Catalog) -> None:
+    """What changed for one customer, as rows to write."""
+    after = folded.state
+    writes.kept.extend((p, after.key, record) for record in folded.kept)
+    writes.pending.extend((p, after.key, other, at) for other, at in folded.pending)
+    writes.erased.extend((after.key, record.id) for record in folded.erased)
+    writes.forgotten.extend(EnrollmentWrite(p, before.enrollments.get(id_), gone) for id_, gone in folded.gone.items())
+    changed = (
+        after.profile is not before.profile
+        or after.memory is not before.memory
+        or after.ties != before.ties
+        or after.merged_into != before.merged_into
+    )
+    if changed and not (folded.erased and after == CustomerState(after.key)):
+        writes.customers.append((p, after))
+    for id_, enrollment in after.enrollments.items():
+        known = before.enrollments.get(id_) if not folded.erased else None
+        if enrollment is not known:
+            held = enrollment.journey in after.ties.paused
+            at_once = enrollment.paused and not held and catalog.paused(enrollment.journey)
+            writes.enrollments.append(EnrollmentWrite(p, known, enrollment, held=held, at_once=at_once))
+    writes.moves.extend(
+        (p, effect) for effect in folded.effects if isinstance(effect, Moved) and effect.enrollment in after.enrollments
+    )
+
+
+def _answer(applied: Applied, notes: Notes, folded: Folded, out: Outgoing, p: int) -> None:
+    """What goes out for one customer."""
+    applied.records.extend(out.records)
+    applied.sends.extend(out.sends)
+    applied.withdrawn |= folded.withdrawn
+    applied.rejected.extend((record.arrival, reason) for record, reason in folded.rejected)  # type: ignore[misc]
+    notes.folds.append(folded)
+    notes.handed_over += len(folded.passed)
+    for effect in folded.effects:
+        if isinstance(effect, Send) and effect.before_first_wait:
+            notes.first_sends[effect.message_key] = (folded.state.key, p)
+
+
+def _seen(turn: Turn, p: int) -> Seen:
+    """What this service has applied of the topics by which dispatch decides."""
+    offsets = {topic.name: turn.offsets.get((topic.name, p), 0) for topic in (CUSTOMERS, ENGAGEMENTS)}
+    return Seen(cluster=turn.cluster, offsets=offsets)
+
+
+def _where(error: Exception) -> str:
+    """The kind and place of an error, without its message, which may tell of the customer."""
+    frames = traceback.extract_tb(error.__traceback__)
+    log.error(
+        "customer_parked", error=type(error).__name__, frames=[f"{Path(f.filename).name}:{f.lineno}" for f in frames]
+    )
+    return f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
+
+
+def _count(notes: Notes, applied: Applied) -> None:
+    metrics.PARKED.inc(len(applied.parked))
+    metrics.WITHDRAWN.inc(len(applied.withdrawn))
+    metrics.HANDED_OVER.inc(notes.handed_over)
+    for folded in notes.folds:
+        metrics.TIMERS_FIRED.inc(folded.fired)
+        metrics.ORDER_CONFLICT.inc(folded.conflicts)
+        metrics.MEMORY_EVICTED.inc(folded.evicted)
+        metrics.MERGE_PENDING.inc(len(folded.pending))
+        metrics.ERASED.inc(len(folded.erased))
+        metrics.HANDOVER_LOST.inc(sum(record.hops > 0 for record, _ in folded.rejected))
+        for journey in folded.definition_errors():
+            metrics.DEFINITION_ERRORS.labels(journey).inc()
+        for effect in folded.effects:
+            metrics.count_effect(effect)
