@@ -116,11 +116,15 @@ async def test_an_id_that_we_made_is_told() -> None:
 async def test_a_bad_key_is_401_and_its_body_is_not_read(header: dict[str, str]) -> None:
     door = Door()
 
-    async def unread() -> AsyncIterator[bytes]:
-        raise AssertionError("the body was read")
-        yield b""
+    read = False
 
-    answer = await door.http.post("/v1/batch", content=unread(), headers=header)
+    async def watched() -> AsyncIterator[bytes]:
+        nonlocal read
+        read = True
+        yield b"{}"
+
+    answer = await door.http.post("/v1/batch", content=watched(), headers=header)
+    assert not read
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Basic")
     assert answer.json()["error"]["field"] == "Authorization"

@@ -1,5 +1,7 @@
 """Anonymous becomes known: ``merged`` under both keys, with ids that a retry makes again."""
 
+from typing import Any
+
 import pytest
 
 from tabiji_ingest.domain.refusal import Refusal
@@ -19,7 +21,7 @@ def test_an_identify_with_both_ids_merges_the_visitor_into_the_user() -> None:
 
 
 def test_a_retry_makes_the_same_ids() -> None:
-    call = {"userId": "u-1", "anonymousId": "a-1", "messageId": "m-9"}
+    call: dict[str, Any] = {"userId": "u-1", "anonymousId": "a-1", "messageId": "m-9"}
     first, again = ([record.id for record in records_of("identify", **call)] for _ in range(2))
     assert first == again
     assert len(set(first)) == 3
@@ -62,7 +64,7 @@ def test_an_address_as_previous_id_is_a_known_customer() -> None:
         ({"userId": "0", "previousId": "a-1"}, "userId"),
     ],
 )
-def test_an_alias_that_joins_nothing_is_refused(call: dict[str, str], field: str) -> None:
+def test_an_alias_that_joins_nothing_is_refused(call: dict[str, Any], field: str) -> None:
     with pytest.raises(Refusal) as refused:
         records_of("alias", **call)
     assert refused.value.field == field

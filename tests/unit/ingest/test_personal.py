@@ -68,4 +68,4 @@ def test_no_header_or_key_holds_a_personal_field() -> None:
         outside = record.key + str(record.headers())
         assert "taro" not in outside
         assert "090" not in outside
-    assert CUSTOMERS.decode("identified", records[0].value()).pii == secrets  # type: ignore[attr-defined]
+    assert CUSTOMERS.decode("identified", records[0].value()).pii == secrets

@@ -79,8 +79,10 @@ def test_an_event_of_32_kib_is_taken_and_one_more_byte_is_not() -> None:
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        (b"", ""), (b"[]", ""), (b"null", ""), (b"1", ""), (b'"batch"', ""), (b"{}", "batch"), (b'{"batch":{}}', "batch"),
-        (b'{"batch":null}', "batch"), (b'{"batch":[]}', "batch"), (b'{"batch":[{}]', ""), (b'{"batch":[{"a":1}{}]}', ""),
+        (b"", ""), (b"[]", ""), (b"null", ""), (b"1", ""), (b'"batch"', ""), (b"{}", "batch"),
+        (b'{"batch":{}}', "batch"),
+        (b'{"batch":null}', "batch"), (b'{"batch":[]}', "batch"), (b'{"batch":[{}]', ""),
+        (b'{"batch":[{"a":1}{}]}', ""),
         (b'{"batch":[{"a":NaN}]', ""), (b'{"batch":[{"a":NaN},]}', ""), (b'{"batch":[NaN]}', "batch.0"),
         (b'{"batch":[{"a":NaN}],"x":NaN}', "batch.0.a"), (b"\xff", ""), (b'["batch",[{"a":NaN}]]', ""),
     ],
