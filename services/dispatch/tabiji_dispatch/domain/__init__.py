@@ -1,1 +1,1 @@
-"""What dispatch decides, as pure functions over values."""
+"""What dispatch decides, without a clock, a database or a network."""

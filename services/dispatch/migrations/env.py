@@ -1,0 +1,5 @@
+from alembic import context
+
+from tabiji_common.migrations import run
+
+run(context)

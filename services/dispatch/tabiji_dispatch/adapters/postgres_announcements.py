@@ -1,0 +1,49 @@
+"""Settled deliveries on their way out, and what is still to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from tabiji_common.kafka.turn import Status
+from tabiji_common.postgres import Connection
+from tabiji_dispatch.adapters.postgres_rows import DELIVERY, delivery_of
+from tabiji_dispatch.domain.ledger import State
+from tabiji_dispatch.ports import Ended
+
+_PENDING = "SELECT message_key FROM delivery WHERE unannounced AND p = ANY($1) ORDER BY seq LIMIT $2"
+_ANNOUNCE = f"""
+WITH told AS (
+    UPDATE delivery SET unannounced = false WHERE message_key = ANY($1) AND unannounced AND p = ANY($2) RETURNING *
+)
+SELECT {DELIVERY}, d.state, d.reason, d.at, d.sent_after_exit FROM told d ORDER BY d.seq
+"""  # noqa: S608 - constants of this module
+_STATUS = """
+SELECT
+    (SELECT min(wake_at) FROM delivery WHERE state = 'held' AND p = ANY($1)),
+    (SELECT count(*) FROM delivery WHERE state = 'held' AND p = ANY($1) AND wake_at <= $2),
+    (SELECT count(*) FROM (SELECT FROM delivery d WHERE state = 'sending' AND p = ANY($1)
+        UNION ALL SELECT FROM delivery d WHERE unannounced AND p = ANY($1)
+        UNION ALL SELECT FROM delivery d WHERE state = 'queued' AND p = ANY($1)
+            AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.customer_key = d.customer_key AND e.channel = d.channel
+                AND e.class = d.class AND e.seq < d.seq AND e.state = 'held')
+            AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.key = d.customer_key)
+        LIMIT 100000) t)
+"""
+
+
+class PostgresAnnouncements:
+    """The port ``Announcements``."""
+
+    async def pending(self, tx: Connection, owned: Sequence[int], limit: int) -> list[str]:
+        return [row[0] for row in await tx.fetch(_PENDING, list(owned), limit)]
+
+    async def announce(self, tx: Connection, keys: Sequence[str], owned: Sequence[int]) -> list[Ended]:
+        found = await tx.fetch(_ANNOUNCE, list(keys), list(owned))
+        return [Ended(delivery_of(row), State(row[24]), row[25], row[26], row[27]) for row in found]
+
+    async def status(self, connection: Connection, owned: Sequence[int], now: datetime) -> Status:
+        """Held is business time; queued, sending and unannounced wait for machines; who stands behind a held one waits with it."""
+        row = await connection.fetchrow(_STATUS, list(owned), now)
+        assert row is not None  # noqa: S101 - an aggregate always has a row
+        return Status(next_due=row[0], due=row[1], machine=row[2])

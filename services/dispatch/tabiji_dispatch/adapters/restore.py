@@ -1,0 +1,93 @@
+"""Is this still the database we wrote to? A restored or cloned one holds every send until a person releases it.
+
+Compared are the system identifier, the timeline and the data folder's place at every start, and while running a heartbeat: a
+counter that goes back means that the database did (a failover to a standby that lagged).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tabiji_common.clock import Clock
+from tabiji_common.logs import logger
+from tabiji_common.postgres import is_transient
+from tabiji_dispatch import metrics
+
+log = logger(__name__)
+
+_HERE = """
+SELECT s.system_identifier::text, c.timeline_id::bigint,
+    coalesce((SELECT setting FROM pg_settings WHERE name = 'data_directory'), '') AS place
+FROM pg_control_system() s, pg_control_checkpoint() c
+"""
+_KNOWN = "SELECT system_identifier, timeline, place, beat, restore FROM installation WHERE id = 1 FOR UPDATE"
+_REMEMBER = "UPDATE installation SET system_identifier = $1, timeline = $2, place = $3 WHERE id = 1"
+_HOLD = "UPDATE installation SET restore = true, why = $1, released_by = '' WHERE id = 1"
+_BEAT = "UPDATE installation SET beat = beat + 1 WHERE id = 1 RETURNING beat, restore"
+_RELEASE = """
+UPDATE installation SET restore = false, why = '', released_by = $4, system_identifier = $1, timeline = $2, place = $3 WHERE id = 1
+"""
+
+
+class RestoreWatch:
+    """Looks at the database's identity; ``period`` in seconds."""
+
+    def __init__(self, pool: Any, clock: Clock, period: float) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._period = period
+        self._beat = -1
+
+    async def examine(self) -> str:
+        """Compare with what is remembered; the reason for restore mode, empty where all is as it was."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            here = tuple(await connection.fetchrow(_HERE))
+            known = await connection.fetchrow(_KNOWN)
+            why = changed(known, here)
+            if known["system_identifier"] == "":
+                await connection.execute(_REMEMBER, *here)
+            elif why:
+                await connection.execute(_HOLD, why)
+            metrics.RESTORE.set(bool(why or known["restore"]))
+        if why:
+            log.error("sends are held: the database was restored or cloned", why=why)
+        return why
+
+    async def release(self, by: str) -> bool:
+        """A person says that sending may go on; whether it was held."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            known = await connection.fetchrow(_KNOWN)
+            here = await connection.fetchrow(_HERE)
+            await connection.execute(_RELEASE, *here, by)
+        metrics.RESTORE.set(0)
+        return bool(known["restore"])
+
+    async def run(self) -> None:
+        """Beat for ever."""
+        while True:
+            try:
+                await self.beat()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+            await asyncio.sleep(self._period)
+
+    async def beat(self) -> None:
+        """One beat; a counter that went back, or another identity, holds every send."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            beat, restore = await connection.fetchrow(_BEAT)
+            if beat <= self._beat:
+                await connection.execute(_HOLD, "heartbeat")
+                log.error("sends are held: the database has gone back", beat=beat, known=self._beat)
+                restore = True
+        self._beat = beat
+        metrics.RESTORE.set(bool(restore))
+
+
+def changed(known: Any, here: tuple[str, int, str]) -> str:
+    """Which part of the identity is another one; empty for none, and for a database seen for the first time."""
+    if known["system_identifier"] == "":
+        return ""
+    pairs = zip(("system_identifier", "timeline", "place"), here, strict=True)
+    return ", ".join(name for name, now in pairs if known[name] not in {now, ""})

@@ -1,0 +1,182 @@
+"""Operators' HTTP: deliveries and their attempts, unknown messages to settle, kill switches, suppression, restore mode."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Query
+from pydantic import BaseModel, Field
+
+from tabiji_common.clock import Clock
+from tabiji_common.commands import Settle
+from tabiji_common.topics import DISPATCH_COMMANDS, Record, derived_id
+from tabiji_common.web import Refused, install_errors
+from tabiji_dispatch.adapters.postgres_desk import PostgresDesk, Row
+from tabiji_dispatch.adapters.restore import RestoreWatch
+from tabiji_dispatch.domain.ledger import Move, State, after
+from tabiji_dispatch.domain.register import SOURCE
+
+Append = Callable[[Sequence[Record[Any]]], Awaitable[None]]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class SettleRequest(BaseModel):
+    outcome: Literal["sent", "failed", "resend"]
+    by: Text = "operator"
+
+
+class SwitchRequest(BaseModel):
+    scope: Literal["global", "workspace", "journey", "provider"]
+    workspace: str = ""
+    name: str = ""
+    on: bool
+    reason: str = ""
+    by: Text = "operator"
+
+    def key(self) -> dict[str, str]:
+        """The switch's identity; raises ``Refused`` where the scope asks for more or less."""
+        wants = {"global": set(), "workspace": {"workspace"}, "journey": {"workspace", "name"}, "provider": {"name"}}
+        given = {part for part, value in (("workspace", self.workspace), ("name", self.name)) if value}
+        if given != wants[self.scope]:
+            raise Refused(422, f"a {self.scope} switch is named by {sorted(wants[self.scope])}", "scope")
+        return {"scope": self.scope, "workspace": self.workspace, "name": self.name}
+
+
+class SuppressRequest(BaseModel):
+    workspace: Text
+    channel: Text
+    address: Text
+    scope: Literal["all", "marketing"] = "all"
+    reason: Text = "operator"
+
+
+class ByRequest(BaseModel):
+    by: Text = "operator"
+
+
+def build_app(
+    desk: PostgresDesk, restore: RestoreWatch, append: Append, clock: Clock, wake: Callable[[], None]
+) -> FastAPI:
+    """The service's API. Nothing in it shows an address, a name or a message's text."""
+    app = FastAPI(title="Tabiji dispatch", version="1")
+    install_errors(app)
+    _deliveries(app, desk)
+    _unknown(app, desk, append, clock)
+    _switches(app, desk, clock, wake)
+    _suppressions(app, desk, clock)
+    _restore(app, desk, restore, clock, wake)
+    return app
+
+
+def _deliveries(app: FastAPI, desk: PostgresDesk) -> None:
+    @app.get("/v1/deliveries")
+    async def deliveries(
+        workspace: str | None = None,
+        customer: str | None = None,
+        state: State | None = None,
+        journey: str | None = None,
+        limit: Limit = 100,
+        before: int | None = None,
+    ) -> list[Row]:
+        """Newest first; page with ``before`` = the last ``seq``."""
+        filters = {"workspace": workspace, "customer": customer, "state": state, "journey": journey}
+        return await desk.deliveries(filters, limit, before)
+
+    @app.get("/v1/deliveries/{key}")
+    async def one(key: str) -> Row:
+        """A delivery with its attempts."""
+        return await _found(desk, key)
+
+    @app.get("/v1/counts")
+    async def counts(workspace: str | None = None) -> list[Row]:
+        """Messages by journey, sending state, channel, state and reason."""
+        return await desk.counts(workspace)
+
+
+def _unknown(app: FastAPI, desk: PostgresDesk, append: Append, clock: Clock) -> None:
+    @app.get("/v1/unknown")
+    async def unknown(workspace: str | None = None, limit: Limit = 100) -> list[Row]:
+        """Messages that a person may settle."""
+        return await desk.unknown(workspace, limit)
+
+    @app.post("/v1/unknown/{key}", status_code=202)
+    async def settle(key: str, request: SettleRequest) -> dict[str, str]:
+        """Say what became of it. Goes through the customer's own order: the ledger follows in a moment."""
+        row = await _found(desk, key)
+        if after(State(row["state"]), Move.TELL_SENT) is None:
+            raise Refused(409, f"a {row['state']} message cannot be settled", "state")
+        now = clock.now()
+        body = Settle(
+            workspace=row["workspace"],
+            customer=row["customer"],
+            message_key=key,
+            outcome=request.outcome,
+            by=request.by,
+        )
+        id_ = derived_id(key, "settle", str(row["token"]), row["state"], request.outcome)
+        await append([DISPATCH_COMMANDS.record(body, id=id_, source=SOURCE, occurred_at=now, accepted_at=now)])
+        return {"command": id_}
+
+
+def _switches(app: FastAPI, desk: PostgresDesk, clock: Clock, wake: Callable[[], None]) -> None:
+    @app.get("/v1/switches")
+    async def switches() -> list[Row]:
+        """The kill switches that are on."""
+        return await desk.switches()
+
+    @app.put("/v1/switches")
+    async def switch(request: SwitchRequest) -> list[Row]:
+        """Stop (``on``) or let go. What has an intent already is not recalled."""
+        row = {**request.key(), "reason": request.reason, "set_by": request.by, "at": clock.now()}
+        await desk.switch(row, on=request.on)
+        wake()
+        return await desk.switches()
+
+
+def _suppressions(app: FastAPI, desk: PostgresDesk, clock: Clock) -> None:
+    @app.get("/v1/suppressions")
+    async def suppressions(workspace: str | None = None, limit: Limit = 100) -> list[Row]:
+        """The suppression list, as keyed hashes."""
+        return await desk.suppressions(workspace, limit)
+
+    @app.post("/v1/suppressions", status_code=201)
+    async def suppress(request: SuppressRequest) -> dict[str, str]:
+        """Leave an address alone."""
+        at = clock.now()
+        await desk.suppress(request.workspace, request.channel, request.address, request.scope, request.reason, at)
+        return {"state": "suppressed"}
+
+    @app.delete("/v1/suppressions")
+    async def unsuppress(request: SuppressRequest) -> dict[str, int]:
+        """Take an address off the list."""
+        return {"removed": await desk.unsuppress(request.workspace, request.channel, request.address)}
+
+
+def _restore(app: FastAPI, desk: PostgresDesk, watch: RestoreWatch, clock: Clock, wake: Callable[[], None]) -> None:
+    @app.get("/v1/restore")
+    async def restore() -> Row:
+        """Whether every send is held because the database was restored or cloned."""
+        return await desk.restore()
+
+    @app.post("/v1/restore/release")
+    async def release(request: ByRequest) -> dict[str, bool]:
+        """Let sends go on, on this database as it is now."""
+        released = await watch.release(request.by)
+        wake()
+        return {"released": released}
+
+    @app.put("/v1/clusters/{cluster}")
+    async def accept(cluster: str, request: ByRequest) -> dict[str, str]:
+        """Let go of sends that were decided on another Kafka cluster."""
+        await desk.accept_cluster(cluster, request.by, clock.now())
+        wake()
+        return {"cluster": cluster}
+
+
+async def _found(desk: PostgresDesk, key: str) -> Row:
+    row = await desk.delivery(key)
+    if row is None:
+        raise Refused(404, "no such message", "key")
+    return row

@@ -1,0 +1,30 @@
+"""Dispatch's metrics, declared once."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+ACCEPTED = Counter("tabiji_dispatch_deliveries_total", "Messages asked for and new", ["channel"])
+REPEATED = Counter("tabiji_dispatch_repeated_sends_total", "Send commands whose message key was there already")
+RESULTS = Counter("tabiji_dispatch_attempts_total", "Attempts by outcome class", ["provider", "result"])
+ANNOUNCED = Counter("tabiji_dispatch_outcomes_total", "Outcomes announced", ["channel", "state", "reason"])
+HELD = Counter("tabiji_dispatch_held_total", "Claims put off, by reason", ["reason"])
+CANCELLED = Counter("tabiji_dispatch_cancelled_total", "Cancels by what they met", ["met"])
+SENT_AFTER_EXIT = Counter("tabiji_dispatch_sent_after_exit_total", "Cancels that came after the intent")
+RISKED = Counter("tabiji_dispatch_risked_resends_total", "Resends that a customer may get twice", ["provider"])
+REAPED = Counter("tabiji_dispatch_reaped_total", "Leases that ran out", ["provider"])
+STOPPED = Gauge(
+    "tabiji_dispatch_provider_stopped", "1 where bad credentials or a quota stopped a provider", ["provider"]
+)
+IN_FLIGHT = Gauge("tabiji_dispatch_in_flight_sends", "Sends whose outcome is not settled yet", ["provider"])
+RESTORE = Gauge(
+    "tabiji_dispatch_restore_mode", "1 while every send is held because the database was restored or cloned"
+)
+UNKNOWN = Gauge("tabiji_dispatch_unknown_messages", "Messages whose outcome nobody knows, for a person to settle")
+QUEUED = Gauge("tabiji_dispatch_waiting_messages", "Messages not finished, by state", ["state"])
+TOLD = Counter("tabiji_dispatch_told_total", "Unknown messages settled by a person", ["outcome", "applied"])
+SEND_SECONDS = Histogram("tabiji_dispatch_send_seconds", "Time of one attempt at the provider", ["provider"])
+SETTLE_ROWS = Histogram(
+    "tabiji_dispatch_settle_rows", "Attempts settled in one transaction", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
+)
+ERASED = Counter("tabiji_dispatch_erased_customers_total", "Customers forgotten")

@@ -1,0 +1,279 @@
+"""dispatch.send, events.customer, events.engagement -> delivery -> intent -> (provider) -> truth -> dispatch.outcome
+
+One turn: commands and events go into the ledger (D0), leases that ran out are unknown (D5), holds that ended are queued,
+who may be sent to now is claimed (D1; the commit is the intent), and what has ended is announced. Sending (D2, D3) and
+settling (D4) are the couriers' part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tabiji_common.clock import Clock
+from tabiji_common.commands import Outcome
+from tabiji_common.failpoints import Failpoint
+from tabiji_common.kafka.turn import Applied, Status, Turn
+from tabiji_common.postgres import Connection
+from tabiji_common.topics import CUSTOMERS, ENGAGEMENTS, OUTCOMES, Record, derived_id
+from tabiji_dispatch import metrics
+from tabiji_dispatch.domain.claim import Controls
+from tabiji_dispatch.domain.ledger import Move
+from tabiji_dispatch.domain.message import Intent
+from tabiji_dispatch.domain.pick import Moment, Put, Terms, pick
+from tabiji_dispatch.domain.reap import lost, over, watch
+from tabiji_dispatch.domain.register import SOURCE, concerns, fold_all
+from tabiji_dispatch.domain.triage import Batch, triage
+from tabiji_dispatch.ports import (
+    Announcements,
+    Claims,
+    Contacts,
+    Couriers,
+    Ended,
+    Intake,
+    Reach,
+    Templates,
+    Truth,
+)
+
+IN_INSERT = Failpoint("dispatch.insert.before_commit", "deliveries are inserted, not committed")
+AFTER_INSERT = Failpoint("dispatch.insert.after", "deliveries are committed, nothing else has happened")
+IN_CLAIM = Failpoint("dispatch.claim.before_commit", "intents are written, not committed")
+AFTER_INTENT = Failpoint("dispatch.claim.after_intent", "the intents are committed, no send has started")
+IN_REAP = Failpoint("dispatch.reap.before_commit", "leases that ran out are marked unknown, not committed")
+IN_ANNOUNCE = Failpoint("dispatch.announce.before_commit", "outcomes are marked announced, not committed")
+
+SWEEP = 1.0  # seconds of machine time between looks that nothing asked for
+WINDOW = 256  # candidates looked at for each provider that has a free slot
+MOST = 1000  # outcomes announced and holds released in a turn
+
+
+@dataclass(frozen=True)
+class Store:
+    """Everything the pipeline keeps, by what it is asked."""
+
+    intake: Intake
+    contacts: Contacts
+    claims: Claims
+    truth: Truth
+    announcements: Announcements
+
+
+@dataclass(slots=True)
+class _Notes:
+    """What a turn does to memory, once it has committed."""
+
+    inserted: int = 0
+    swept: float | None = None
+    controls: Controls | None = None
+    intents: list[Intent] = field(default_factory=list)
+    puts: list[Put] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    announced: list[Ended] = field(default_factory=list)
+    after_intent: int = 0
+    reaped: list[str] = field(default_factory=list)
+    more: bool = False
+
+
+class Dispatch:
+    """The stateful part of the service."""
+
+    def __init__(self, store: Store, couriers: Couriers, templates: Templates, terms: Terms, clock: Clock) -> None:
+        self._store = store
+        self._couriers = couriers
+        self._templates = templates
+        self._terms = terms
+        self._clock = clock
+        self._settled: dict[str, None] = {}  # keys that ended and may not be announced yet
+        self._watched: dict[tuple[str, int], float] = {}  # others' open attempts -> when first seen, machine time
+        self._controls: Controls | None = None
+        self._swept = float("-inf")
+        self._more = True
+
+    def settled(self, keys: Sequence[str]) -> None:
+        """These have a result in the ledger now."""
+        self._settled.update(dict.fromkeys(keys))
+
+    async def apply(self, tx: Connection, turn: Turn) -> Applied:
+        applied, notes = Applied(), _Notes()
+        applied.notes = notes
+        moment = Moment(turn.now, self._clock.wall(), self._clock.elapsed(), turn.cluster)
+        sweep = moment.elapsed - self._swept >= SWEEP
+        notes.swept = moment.elapsed if sweep else None
+        notes.ended = list(self._settled)[:MOST]
+        if turn.records:
+            await self._take_in(tx, turn, applied, notes)
+        if sweep:
+            await self._reap(tx, turn, notes, moment)
+            notes.ended += await self._store.announcements.pending(tx, sorted(turn.owned), MOST)
+        if sweep or self._clock.simulated or turn.records or notes.ended or self._more:
+            await self._claim(tx, turn, applied, notes, moment)
+        if notes.ended:
+            await self._announce(tx, turn, applied, notes)
+        return applied
+
+    def committed(self, turn: Turn, applied: Applied) -> None:
+        """Start the sends that the commit allowed, and remember what it settled."""
+        notes: _Notes = applied.notes
+        if notes.inserted:
+            AFTER_INSERT.hit()
+        if notes.intents:
+            AFTER_INTENT.hit()
+            self._couriers.start(notes.intents)
+        for key in notes.ended:
+            self._settled.pop(key, None)
+        if notes.swept is not None:
+            self._swept = notes.swept
+        if notes.controls is not None:
+            self._controls = notes.controls
+        self._more = notes.more
+        _count(notes)
+
+    async def changed(self, owned: frozenset[int]) -> None:
+        """Look at everything again: other holds may have been lifted, other attempts may be open."""
+        self._controls = None
+        self._swept = float("-inf")
+        self._watched.clear()
+
+    async def status(self, connection: Connection, owned: frozenset[int], now: datetime) -> Status:
+        """What waits for business time, and what for machines."""
+        return await self._store.announcements.status(connection, sorted(owned), now)
+
+    async def _take_in(self, tx: Connection, turn: Turn, applied: Applied, notes: _Notes) -> None:
+        """D0."""
+        batch = triage(turn.records, self._terms.carriers, turn.now)
+        applied.rejected += batch.rejected
+        applied.records += [_outcome_record(answer, turn.now) for answer in batch.failed]
+        await self._register(tx, turn, batch, applied, notes)
+        if batch.arrivals:
+            new = await self._store.intake.insert(tx, batch.arrivals, turn.now)
+            notes.inserted = len(new)
+            notes.ended += new
+            metrics.REPEATED.inc(len(batch.arrivals) - len(new))
+        if batch.cancels:
+            met = await self._store.intake.cancel(tx, batch.cancels, turn.now)
+            notes.ended += met.withheld
+            notes.after_intent = len(met.after_intent)
+        if batch.told:
+            notes.ended += await self._store.intake.tell(tx, batch.told, turn.now)
+        await IN_INSERT()
+
+    async def _register(self, tx: Connection, turn: Turn, batch: Batch, applied: Applied, notes: _Notes) -> None:
+        changes = [change for change in batch.changes if concerns(change.event)]
+        if not changes:
+            return
+        contacts = self._store.contacts
+        loaded = await contacts.load(tx, {change.customer_key: change.p for change in changes})
+        folded = fold_all(loaded, changes, self._terms.shop.secret, turn.now)
+        applied.records += folded.records
+        if folded.erased:
+            notes.ended += await contacts.erase(tx, list(folded.erased.values()), turn.now)
+            metrics.ERASED.inc(len(folded.erased))
+        if folded.contacts or folded.listings:
+            await contacts.save(tx, list(folded.contacts.values()), folded.listings)
+        if folded.relisted:
+            await contacts.relist(tx, list(folded.relisted), list(folded.relisted.values()))
+
+    async def _reap(self, tx: Connection, turn: Turn, notes: _Notes, moment: Moment) -> None:
+        """D5: what nobody in this process is sending, and whose lease is over."""
+        found = await self._store.truth.open(tx, sorted(turn.owned))
+        self._watched = watch(found, self._couriers.in_flight(), self._watched, moment.elapsed)
+        ended = over(found, self._watched, self._terms, moment)
+        if ended:
+            settlements = [lost(one, self._terms, moment) for one in ended]
+            notes.ended += await self._store.truth.settle(settlements, tx)
+            notes.reaped = [one.delivery.provider for one in ended]
+            await IN_REAP()
+
+    async def _release(self, tx: Connection, turn: Turn, applied: Applied, notes: _Notes) -> Controls:
+        """Queue again what need not be held any longer; nothing in restore mode."""
+        controls = await self._store.claims.controls(tx)
+        if not controls.restore:
+            until = {p: at for p, at in turn.fire_until.items() if p in turn.owned}
+            lifted = controls if controls != self._controls else None
+            released = await self._store.claims.release(tx, until, lifted, MOST)
+            applied.again = released >= MOST
+        if not applied.again:
+            notes.controls = controls
+        return controls
+
+    async def _claim(self, tx: Connection, turn: Turn, applied: Applied, notes: _Notes, moment: Moment) -> None:
+        """D1. Numbers without a barrier wait: the log may hold what forbids a message."""
+        controls = await self._release(tx, turn, applied, notes)
+        rooms = {name: room for name, room in self._couriers.rooms().items() if room > 0}
+        reach = self._reach(turn, rooms, moment)
+        if not reach.rooms or not reach.offsets:
+            notes.more = True
+            return
+        claims = self._store.claims
+        found = await claims.candidates(tx, reach)
+        intents, puts = pick(found, rooms, controls, self._terms, moment, self._templates.find)
+        if intents or puts:
+            claimed = await claims.write(tx, intents, puts, self._terms.who, moment.wall, turn.now)
+            notes.intents = [one for one in intents if one.delivery.key in claimed]
+            notes.puts = puts
+            notes.ended += [put.delivery.key for put in puts if put.move is not Move.HOLD]
+            await IN_CLAIM()
+        full = len(found) >= min(reach.rooms.values())
+        notes.more = full or len(intents) + len(puts) < len(found)
+        applied.again = applied.again or (full and bool(puts))
+
+    def _reach(self, turn: Turn, rooms: Mapping[str, int], moment: Moment) -> Reach:
+        rules = self._terms.rules
+        return Reach(
+            rooms={name: max(room, WINDOW) for name, room in rooms.items()},
+            offsets={
+                p: (turn.offsets.get((CUSTOMERS.name, p), 0), turn.offsets.get((ENGAGEMENTS.name, p), 0))
+                for p in turn.owned
+                if p in turn.fire_until
+            },
+            cluster=turn.cluster,
+            wall=moment.wall,
+            recent_since=turn.now - rules.cap_window if rules.cap else None,
+        )
+
+    async def _announce(self, tx: Connection, turn: Turn, applied: Applied, notes: _Notes) -> None:
+        """Ends into the outbox, each once: the mark and the record are one commit."""
+        notes.announced = await self._store.announcements.announce(tx, notes.ended, sorted(turn.owned))
+        applied.records += [_outcome_record(_outcome(ended), turn.now) for ended in notes.announced]
+        await IN_ANNOUNCE()
+
+
+def _outcome(ended: Ended) -> Outcome:
+    delivery = ended.delivery
+    return Outcome(
+        workspace=delivery.workspace,
+        customer=delivery.customer,
+        message_key=delivery.key,
+        state=ended.state.value,  # type: ignore[arg-type]
+        reason=ended.reason,
+        channel=delivery.channel,
+        provider=delivery.provider,
+        journey=delivery.journey,
+        version=delivery.version,
+        enrollment=delivery.enrollment,
+        send_state=delivery.send_state,
+        template=delivery.template,
+        at=ended.at,
+        token=delivery.token,
+        sent_after_exit=ended.sent_after_exit,
+    )
+
+
+def _outcome_record(outcome: Outcome, now: datetime) -> Record[Any]:
+    id_ = derived_id(outcome.message_key, str(outcome.token), outcome.state)
+    return OUTCOMES.record(outcome, id=id_, source=SOURCE, occurred_at=outcome.at, accepted_at=now)
+
+
+def _count(notes: _Notes) -> None:
+    """Metrics of what a turn committed."""
+    for ended in notes.announced:
+        metrics.ANNOUNCED.labels(ended.delivery.channel, ended.state.value, ended.reason).inc()
+    for put in notes.puts:
+        if put.move is Move.HOLD:
+            metrics.HELD.labels(":".join(put.reason.split(":")[:2])).inc()
+    for provider in notes.reaped:
+        metrics.REAPED.labels(provider).inc()
+    metrics.SENT_AFTER_EXIT.inc(notes.after_intent)

@@ -1,0 +1,175 @@
+"""What the pipeline and its couriers need of the world, in their own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tabiji_common.kafka.turn import Status
+from tabiji_common.postgres import Connection
+from tabiji_dispatch.domain.claim import Controls
+from tabiji_dispatch.domain.consent import Contact, Listing
+from tabiji_dispatch.domain.ledger import State
+from tabiji_dispatch.domain.message import Delivery, Intent, Letter
+from tabiji_dispatch.domain.outcomes import Verdict
+from tabiji_dispatch.domain.pick import Candidate, Put
+from tabiji_dispatch.domain.reap import Open, Settlement
+from tabiji_dispatch.domain.render import Template
+from tabiji_dispatch.domain.triage import Arrival, Cancel, Told
+
+
+class Provider(Protocol):
+    """Carries letters outside. One attempt a call; every end is classified, nothing but cancellation is raised."""
+
+    async def send(self, letter: Letter, timeout: float) -> Verdict:
+        """Hand the letter over within ``timeout`` seconds, with ``letter.key`` as its key where there is one."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What cancels met: keys now withheld, keys that came after the intent, and how many never had a delivery."""
+
+    withheld: list[str]
+    after_intent: list[str]
+    unseen: int
+
+
+class Intake(Protocol):
+    """What commands do to the ledger (D0)."""
+
+    async def insert(self, tx: Connection, arrivals: Sequence[Arrival], now: datetime) -> list[str]:
+        """Insert those whose key is new, in order; the new keys."""
+        ...
+
+    async def cancel(self, tx: Connection, cancels: Sequence[Cancel], now: datetime) -> Cancelled:
+        """Withhold what has no intent yet; remember keys that have not come."""
+        ...
+
+    async def tell(self, tx: Connection, told: Sequence[Told], now: datetime) -> list[str]:
+        """Apply a person's word to unknown or held messages; the keys that changed."""
+        ...
+
+
+class Contacts(Protocol):
+    """Contacts, consent, and addresses that are left alone."""
+
+    async def load(self, tx: Connection, keys: Mapping[str, int]) -> dict[str, Contact]:
+        """The contacts of customer keys (with their partition numbers), empty ones for unknown customers."""
+        ...
+
+    async def save(self, tx: Connection, contacts: Sequence[Contact], listings: Sequence[Listing]) -> None:
+        """Write contacts whole, and add listings."""
+        ...
+
+    async def erase(self, tx: Connection, contacts: Sequence[Contact], now: datetime) -> list[str]:
+        """Forget these customers but for their tombstones; the keys of messages withheld because of it."""
+        ...
+
+    async def relist(self, tx: Connection, hashes: Sequence[bytes], at: Sequence[datetime]) -> None:
+        """Lift erasure's listings of addresses whose owner agreed again at a later instant."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a claim may look: free room by provider; by partition number, own next offsets (customer, engagement events)."""
+
+    rooms: Mapping[str, int]
+    offsets: Mapping[int, tuple[int, int]]
+    cluster: str
+    wall: datetime
+    recent_since: datetime | None = None
+
+
+class Claims(Protocol):
+    """The claim (D1)."""
+
+    async def controls(self, tx: Connection) -> Controls:
+        """Switches, restore flag and accepted clusters, as they are now."""
+        ...
+
+    async def candidates(self, tx: Connection, reach: Reach) -> list[Candidate]:
+        """The oldest queued of each customer, channel and class with nothing earlier of these unfinished, by provider."""
+        ...
+
+    async def write(
+        self, tx: Connection, intents: Sequence[Intent], puts: Sequence[Put], who: str, wall: datetime, now: datetime
+    ) -> set[str]:
+        """Write the intents with their attempts and bodies, and what is put off or withheld; the keys that were claimed."""
+        ...
+
+    async def release(
+        self, tx: Connection, until: Mapping[int, datetime], controls: Controls | None, limit: int
+    ) -> int:
+        """Queue again what is held no longer: by time per partition number, and (with ``controls``) by lifted reasons."""
+        ...
+
+
+class Truth(Protocol):
+    """What became of attempts (D4, D5)."""
+
+    async def settle(self, settlements: Sequence[Settlement], tx: Connection | None = None) -> list[str]:
+        """Write results by token, in a transaction of their own where none is given; the keys that changed state."""
+        ...
+
+    async def open(self, tx: Connection, owned: Sequence[int]) -> list[Open]:
+        """The attempts of these partition numbers that have no result yet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A delivery whose end is to be announced."""
+
+    delivery: Delivery
+    state: State
+    reason: str
+    at: datetime
+    sent_after_exit: bool
+
+
+class Announcements(Protocol):
+    """Settled deliveries on their way out."""
+
+    async def pending(self, tx: Connection, owned: Sequence[int], limit: int) -> list[str]:
+        """Keys that are settled and not announced."""
+        ...
+
+    async def announce(self, tx: Connection, keys: Sequence[str], owned: Sequence[int]) -> list[Ended]:
+        """Mark those of ``keys`` that are not announced yet; in order of arrival."""
+        ...
+
+    async def status(self, connection: Connection, owned: Sequence[int], now: datetime) -> Status:
+        """What is still to do."""
+        ...
+
+
+class Couriers(Protocol):
+    """The tasks that send."""
+
+    def rooms(self) -> dict[str, int]:
+        """Free send slots by provider, within its rate."""
+        ...
+
+    def start(self, intents: Sequence[Intent]) -> None:
+        """Send these now; never waits."""
+        ...
+
+    def in_flight(self) -> frozenset[tuple[str, int]]:
+        """Attempts that were started and are not settled in the ledger."""
+        ...
+
+
+class Templates(Protocol):
+    """The folder of templates."""
+
+    def find(self, name: str) -> Template:
+        """A compiled template; raises ``Unrenderable`` where there is none."""
+        ...

@@ -1,0 +1,107 @@
+"""Dispatch's settings: who carries which channel, limits, quiet hours, leases."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import time
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field
+
+from tabiji_common.errors import Misconfigured
+from tabiji_common.settings import Settings
+
+
+class ProviderSettings(BaseModel):
+    """One provider: which channels it carries, how fast, and what an unknown outcome means."""
+
+    name: str = Field(pattern=r"^[a-z0-9_-]+$", description="Its name in the ledger, in metrics and on kill switches")
+    kind: Literal["smtp", "webhook"] = Field("smtp", description="Which adapter")
+    channels: list[str] = Field(description="Channels it carries")
+    marketing: Literal["at_most_once", "at_least_once"] = Field("at_most_once", description="Policy without a key")
+    transactional: Literal["at_most_once", "at_least_once"] = Field("at_most_once", description="Policy without a key")
+    resends: int = Field(2, ge=1, description="Most resends on unknown under at_least_once")
+    key_ttl: float = Field(86_400, description="Seconds for which a keyed provider remembers a key")
+    key_margin: float = Field(3_600, description="Seconds before that at which we stop to rely on it")
+    slots: int = Field(32, ge=1, description="Sends at a time")
+    rate: float = Field(0, ge=0, description="Sends a second of machine time; 0 is without limit")
+    timeout: float = Field(25, gt=0, description="Seconds for one send; never more than half the lease")
+    attempts: int = Field(12, ge=1, description="Attempts until a refusal becomes a failure")
+    host: str = Field("127.0.0.1", description="smtp: host")
+    port: int = Field(11025, description="smtp: port")
+    tls: Literal["none", "starttls", "tls"] = Field("none", description="smtp: encryption")
+    user: str = Field("", description="smtp: user")
+    password: str = Field("", description="smtp: password")
+    sender: str = Field("Tabiji <no-reply@example.com>", description="smtp: From, as name <address>")
+    url: str = Field("", description="webhook: where to POST")
+    secret: str = Field("", description="webhook: signing secret (whsec_…)")
+
+    def target(self) -> str:
+        """The host that messages leave to."""
+        return self.host if self.kind == "smtp" else (urlsplit(self.url).hostname or "")
+
+
+class DispatchSettings(Settings):
+    """Environment variables ``TABIJI_*`` of the dispatch service; ``providers`` is JSON and replaces the SMTP ones."""
+
+    port: int = Field(8030, description="Port of dispatch's HTTP API")
+    providers: list[ProviderSettings] = Field(
+        [], description="Providers as a JSON list; empty: one SMTP server for e-mail"
+    )
+    smtp_host: str = Field("127.0.0.1", description="SMTP server of the default provider")
+    smtp_port: int = Field(11025, description="Its port")
+    smtp_tls: Literal["none", "starttls", "tls"] = Field("none", description="Its encryption")
+    smtp_user: str = Field("", description="Its user")
+    smtp_password: str = Field("", description="Its password")
+    smtp_sender: str = Field("Tabiji <no-reply@example.com>", description="From, as name <address>")
+    smtp_slots: int = Field(32, ge=1, description="Connections to it at a time")
+    smtp_rate: float = Field(0, ge=0, description="Mails a second; 0 is without limit")
+    templates: Path = Field(Path("journeys"), description="Folder of templates, <journey>/<template>/…")
+    shop_name: str = Field("Tabiji Shop", description="The shop's name in templates")
+    shop_url: str = Field("https://shop.example.com", description="The shop's address in templates")
+    lease: float = Field(60, gt=0, description="Seconds of wall time that an attempt may take before it is unknown")
+    quiet_start: time = Field(time(21), description="Marketing is quiet from here, in the customer's zone")
+    quiet_end: time = Field(time(8), description="… to here; equal to the start: never quiet")
+    cap: int = Field(0, ge=0, description="Most marketing messages to a customer within the cap's window; 0: no cap")
+    cap_hours: float = Field(24, gt=0, description="The cap's window")
+    heartbeat: float = Field(5, gt=0, description="Seconds between looks at whether the database is still the same")
+
+    def carriers(self) -> list[ProviderSettings]:
+        """The providers; raises ``Misconfigured`` where two share a name or channel, or simulated mails would leave the machine."""
+        chosen = self.providers or [
+            ProviderSettings(
+                name="smtp",
+                channels=["email"],
+                host=self.smtp_host,
+                port=self.smtp_port,
+                tls=self.smtp_tls,
+                user=self.smtp_user,
+                password=self.smtp_password,
+                sender=self.smtp_sender,
+                slots=self.smtp_slots,
+                rate=self.smtp_rate,
+            )
+        ]
+        channels = [channel for one in chosen for channel in one.channels]
+        if len({one.name for one in chosen}) < len(chosen) or len(set(channels)) < len(channels):
+            raise Misconfigured("TABIJI_PROVIDERS: every name and every channel may stand once")
+        for one in chosen:
+            if one.kind == "webhook" and not (one.url and one.secret):
+                raise Misconfigured(f"TABIJI_PROVIDERS: {one.name} needs a url and a secret")
+        if self.clock == "simulated":
+            for one in chosen:
+                if not is_loopback(one.target()):
+                    raise Misconfigured(f"TABIJI_PROVIDERS: {one.name} is off loopback, and the clock is simulated")
+        return chosen
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine by its spelling; nothing is resolved."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
