@@ -1,8 +1,8 @@
 """events.*, journey.transition, dispatch.outcome, analytics.handover -> facts -> rollup cells under the views
 
-A turn is one transaction: facts that are new, and what they change in the cells. What a customer's orders add to a rollup is one
-pure function; the change is its value after the turn less its value before, so late orders, refunds, cancellations and merges
-are one case.
+A turn is one transaction: facts that are new, and what they change in the cells. What a customer's orders add to a
+rollup is one pure function; the change is its value after the turn less its value before, so late orders, refunds,
+cancellations and merges are one case.
 """
 
 from __future__ import annotations
@@ -13,6 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tabiji_analytics import metrics
+from tabiji_analytics.domain import funnel, handover, ledger, messages
+from tabiji_analytics.domain.batch import Batch, Reading, read, segments
+from tabiji_analytics.domain.contribution import Touch, contribution
+from tabiji_analytics.domain.deltas import Deltas
+from tabiji_analytics.domain.facts import Movable, Who
+from tabiji_analytics.ports import Books
 from tabiji_common.errors import Reject
 from tabiji_common.events import ErasureDone
 from tabiji_common.failpoints import Failpoint
@@ -31,14 +38,6 @@ from tabiji_common.topics import (
     Topic,
     derived_id,
 )
-
-from tabiji_analytics import metrics
-from tabiji_analytics.domain import funnel, handover, ledger, messages
-from tabiji_analytics.domain.batch import Batch, Reading, read, segments
-from tabiji_analytics.domain.contribution import Touch, contribution
-from tabiji_analytics.domain.deltas import Deltas
-from tabiji_analytics.domain.facts import Movable, Who
-from tabiji_analytics.ports import Books
 
 INPUTS: tuple[Topic[Any], ...] = (
     PURCHASES,
@@ -87,7 +86,7 @@ class Projection:
             await self._project(tx, segment, turn.now, applied)
         return applied
 
-    def committed(self, turn: Turn, applied: Applied) -> None:
+    def committed(self, turn: Turn, applied: Applied) -> None:  # noqa: ARG002 - the protocol's
         """Count what the turn did."""
         counts: Counts = applied.notes
         for kind, count in counts.facts.items():
@@ -102,7 +101,7 @@ class Projection:
     async def changed(self, owned: frozenset[int]) -> None:
         """Nothing is remembered between turns."""
 
-    async def status(self, connection: Connection, owned: frozenset[int], now: datetime) -> Status:
+    async def status(self, connection: Connection, owned: frozenset[int], now: datetime) -> Status:  # noqa: ARG002
         """Nothing is ever due here."""
         return Status()
 
@@ -165,8 +164,8 @@ class Projection:
             arrived: Touch = (touch.occurred_at, touch.key, touch.medium)
             touches[who] = min(touches.get(who, arrived), arrived)
         for who in whos:
-            deltas.add(who, batch.p[who], contribution(before.get(who, {}).values(), touched.get(who), zones), -1)
-            deltas.add(who, batch.p[who], contribution(after.get(who, {}).values(), touches.get(who), zones), 1)
+            was = contribution(before.get(who, {}).values(), touched.get(who), zones)
+            deltas.change(who, batch.p[who], was, contribution(after.get(who, {}).values(), touches.get(who), zones))
         applied.rejected.extend((received, STRANDED) for received in kept.stranded)
         counts.facts.update(order=len(placing.fresh), refund=len(new_refunds), touch=len(new_touches))
         counts.other["repeat"] += len(batch.again) + len(batch.orders) - len(placing.fresh)
@@ -205,8 +204,9 @@ class Projection:
         for at in named:
             who, p = at[0], batch.p[at[0]]
             outcomes, reactions = said.get(at, []), engagements.get(at, [])
-            deltas.add(who, p, messages.contribution(outcomes, reactions + gone.get(at, [])), -1)
-            deltas.add(who, p, messages.contribution(outcomes + more_said.get(at, []), reactions + more.get(at, [])), 1)
+            was = messages.contribution(outcomes, reactions + gone.get(at, []))
+            now = messages.contribution(outcomes + more_said.get(at, []), reactions + more.get(at, []))
+            deltas.change(who, p, was, now)
         counts.facts.update(outcome=len(new_said), engagement=len(new_engagements))
 
     async def _project_moves(self, tx: Connection, batch: Batch, deltas: Deltas, counts: Counts) -> None:
@@ -215,7 +215,7 @@ class Projection:
         counted = await self._books.moves.cells(tx, {moved.enrollment for _, moved in batch.moves.values()})
         new = await self._books.moves.add(tx, list(batch.moves.values()))
         for who, moved in (batch.moves[key] for key in new):
-            deltas.add(who, batch.p[who], funnel.contribution([moved], counted), 1)
+            deltas.change(who, batch.p[who], {}, funnel.contribution(moved, counted))
         counts.facts.update(transition=len(new))
 
     def _hand_over(self, batch: Batch, now: datetime, applied: Applied) -> None:
@@ -232,7 +232,7 @@ class Projection:
             return
         await self._books.people.erase(tx, erased)
         applied.notes.other["erased"] += len(erased)
-        for (workspace, customer), id_ in erased.items():
+        for (workspace, customer), cause in erased.items():
             done = ErasureDone(workspace=workspace, customer=customer, service="analytics")
-            id_ = derived_id("erasure_done", "analytics", workspace, customer, id_)
+            id_ = derived_id("erasure_done", "analytics", workspace, customer, cause)
             applied.records.append(CUSTOMERS.record(done, id=id_, source=SOURCE, occurred_at=now, accepted_at=now))

@@ -1,4 +1,4 @@
-"""What the pipeline needs kept: orders, touches, messages, moves, rollups, and who is who. All within the turn's transaction."""
+"""What the pipeline needs kept, within the turn's transaction: orders, touches, messages, moves, rollups, people."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from tabiji_common.postgres import Connection
-
 from tabiji_analytics.domain.contribution import Touch
 from tabiji_analytics.domain.deltas import CellDeltas
 from tabiji_analytics.domain.facts import Concluded, Engaged, Moved, OrderPlaced, RefundGiven, Touched, Who
 from tabiji_analytics.domain.funnel import FunnelCell
 from tabiji_analytics.domain.ledger import Orders, Placing
 from tabiji_analytics.domain.messages import Message
+from tabiji_common.postgres import Connection
 
 
 class OrderBook(Protocol):
@@ -27,7 +26,7 @@ class OrderBook(Protocol):
     async def place(
         self, tx: Connection, placed: Sequence[tuple[Who, OrderPlaced]], mentioned: Mapping[bytes, Who]
     ) -> Placing:
-        """Insert orders, and rows that wait for the ``mentioned`` orders that nobody placed; locks them all, in sorted order."""
+        """Insert orders, and rows that wait for ``mentioned`` orders that nobody placed; locks all, in sorted order."""
         ...
 
     async def correct(
@@ -37,7 +36,7 @@ class OrderBook(Protocol):
         ...
 
     async def release(self, tx: Connection, whos: Collection[Who]) -> None:
-        """These customers' orders belong to nobody until a handover claims them; what is known of them waits with them."""
+        """Make these customers' orders nobody's until a handover claims them; refunds and cancellations wait there."""
         ...
 
 

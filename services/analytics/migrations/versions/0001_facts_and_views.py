@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from alembic import op
+
 from tabiji_analytics.adapters.tables import metadata
 from tabiji_common import runtime_schema
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from tabiji_analytics.domain.facts import Who
+import msgspec
+
+from tabiji_analytics.domain.facts import Concluded, Engaged, Moved, Touched, Who
 
 
 def columns(rows: Sequence[Iterable[Any]], count: int) -> list[list[Any]]:
@@ -16,3 +18,8 @@ def columns(rows: Sequence[Iterable[Any]], count: int) -> list[list[Any]]:
 def whose(whos: Collection[Who]) -> tuple[list[str], list[str]]:
     """Workspaces and customers."""
     return [workspace for workspace, _ in whos], [customer for _, customer in whos]
+
+
+def rows_of(facts: Iterable[tuple[Who, Concluded | Engaged | Moved | Touched]]) -> list[tuple[Any, ...]]:
+    """Rows of workspace, customer and the fact's fields, sorted by key, as is everybody else's insert."""
+    return [(*who, *msgspec.structs.astuple(fact)) for who, fact in sorted(facts, key=lambda pair: pair[1].key)]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from tabiji_common.postgres import Connection
-
-from tabiji_analytics.adapters.columns import columns, whose
+from tabiji_analytics.adapters.columns import columns, rows_of, whose
 from tabiji_analytics.domain.facts import Concluded, Engaged, Who
 from tabiji_analytics.domain.messages import Message
+from tabiji_common.postgres import Connection
 
 _OUTCOMES = """
-SELECT workspace, customer, key, occurred_at, message_key, state, journey, version, enrollment, send_state, channel, provider,
-       template, reason, token, sent_after_exit
+SELECT workspace, customer, key, occurred_at, message_key, state, journey, version, enrollment, send_state, channel,
+       provider, template, reason, token, sent_after_exit
 FROM outcome_fact WHERE message_key = ANY($1::text[])
 """
 _ENGAGEMENTS = """
@@ -20,17 +19,17 @@ SELECT workspace, customer, key, occurred_at, action, channel, message_key, mach
 FROM engagement_fact WHERE message_key = ANY($1::text[])
 """
 _CONCLUDE = """
-INSERT INTO outcome_fact (key, workspace, customer, occurred_at, message_key, state, journey, version, enrollment, send_state,
-                          channel, provider, template, reason, token, sent_after_exit)
+INSERT INTO outcome_fact (workspace, customer, key, occurred_at, message_key, state, journey, version, enrollment,
+                          send_state, channel, provider, template, reason, token, sent_after_exit)
 SELECT * FROM unnest(
-    $1::bytea[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::int[], $9::text[],
+    $1::text[], $2::text[], $3::bytea[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::int[], $9::text[],
     $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[], $16::bool[]
 ) ON CONFLICT DO NOTHING RETURNING key
 """
 _ENGAGE = """
-INSERT INTO engagement_fact (key, workspace, customer, occurred_at, action, channel, message_key, machine)
+INSERT INTO engagement_fact (workspace, customer, key, occurred_at, action, channel, message_key, machine)
 SELECT * FROM unnest(
-    $1::bytea[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::bool[]
+    $1::text[], $2::text[], $3::bytea[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::bool[]
 ) ON CONFLICT DO NOTHING RETURNING key
 """
 _TAKE = """
@@ -59,20 +58,11 @@ class PostgresMessages:
 
     async def conclude(self, tx: Connection, outcomes: Sequence[tuple[Who, Concluded]]) -> set[bytes]:
         """Insert; the keys of those that were new."""
-        rows = [
-            (o.key, *who, o.occurred_at, o.message_key, o.state, o.journey, o.version, o.enrollment, o.send_state)
-            + (o.channel, o.provider, o.template, o.reason, o.token, o.sent_after_exit)
-            for who, o in outcomes
-        ]
-        return {row[0] for row in await tx.fetch(_CONCLUDE, *columns(sorted(rows), 16))} if rows else set()
+        return {row[0] for row in await tx.fetch(_CONCLUDE, *columns(rows_of(outcomes), 16))} if outcomes else set()
 
     async def engage(self, tx: Connection, engagements: Sequence[tuple[Who, Engaged]]) -> set[bytes]:
         """Insert; the keys of those that were new."""
-        rows = [
-            (e.key, *who, e.occurred_at, e.action, e.channel, e.message_key, e.machine)
-            for who, e in sorted(engagements, key=lambda pair: pair[1].key)
-        ]
-        return {row[0] for row in await tx.fetch(_ENGAGE, *columns(rows, 8))} if rows else set()
+        return {row[0] for row in await tx.fetch(_ENGAGE, *columns(rows_of(engagements), 8))} if engagements else set()
 
     async def take(self, tx: Connection, whos: Collection[Who]) -> dict[Who, list[Engaged]]:
         """Delete and return all engagements of these customers."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from tabiji_common.postgres import Connection
-
-from tabiji_analytics.adapters.columns import columns
+from tabiji_analytics.adapters.columns import columns, rows_of
 from tabiji_analytics.domain import funnel
 from tabiji_analytics.domain.facts import Moved, Who
 from tabiji_analytics.domain.funnel import FunnelCell
+from tabiji_common.postgres import Connection
 
 _OF = """
 SELECT DISTINCT ON (enrollment, journey, version, what, from_state, to_state, reason, holdout, arms)
@@ -17,10 +16,10 @@ SELECT DISTINCT ON (enrollment, journey, version, what, from_state, to_state, re
 FROM transition_fact WHERE enrollment = ANY($1::text[])
 """
 _ADD = """
-INSERT INTO transition_fact (key, workspace, customer, occurred_at, enrollment, journey, version, what, from_state, to_state,
-                             reason, holdout, arms)
+INSERT INTO transition_fact (workspace, customer, key, occurred_at, enrollment, journey, version, what, from_state,
+                             to_state, reason, holdout, arms)
 SELECT * FROM unnest(
-    $1::bytea[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::int[], $8::text[], $9::text[],
+    $1::text[], $2::text[], $3::bytea[], $4::timestamptz[], $5::text[], $6::text[], $7::int[], $8::text[], $9::text[],
     $10::text[], $11::text[], $12::bool[], $13::text[]
 ) ON CONFLICT DO NOTHING RETURNING key
 """
@@ -36,9 +35,4 @@ class PostgresMoves:
 
     async def add(self, tx: Connection, moves: Sequence[tuple[Who, Moved]]) -> set[bytes]:
         """Insert; the keys of those that were new."""
-        rows = [
-            (m.key, *who, m.occurred_at, m.enrollment, m.journey, m.version, m.what, m.from_state, m.to_state)
-            + (m.reason, m.holdout, m.arms)
-            for who, m in sorted(moves, key=lambda pair: pair[1].key)
-        ]
-        return {row[0] for row in await tx.fetch(_ADD, *columns(rows, 13))}
+        return {row[0] for row in await tx.fetch(_ADD, *columns(rows_of(moves), 13))}

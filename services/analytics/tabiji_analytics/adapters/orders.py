@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from tabiji_common.postgres import Connection
-
 from tabiji_analytics.adapters.columns import columns, whose
 from tabiji_analytics.domain.contribution import Order, Refund
 from tabiji_analytics.domain.facts import OrderPlaced, RefundGiven, Who
 from tabiji_analytics.domain.ledger import Orders, Placing
+from tabiji_common.postgres import Connection
 
 _OF = """
-SELECT o.workspace, o.customer, o.key, o.order_id, o.occurred_at, o.amount_minor, o.currency, o.medium, o.cancelled, o.refunded
+SELECT o.workspace, o.customer, o.key, o.order_id, o.occurred_at, o.amount_minor, o.currency, o.medium, o.cancelled,
+       o.refunded
 FROM unnest($1::text[], $2::text[]) AS w(workspace, customer) JOIN order_fact o USING (workspace, customer)
 """
-# One statement for all, sorted, so that two owners who name the same orders meet in the same sequence. A row that is there
-# is locked by the conflict even where nothing is changed: whoever comes second sees what the first has committed.
+# One statement for all, sorted, so that two owners who name the same orders meet in the same sequence. A row that is
+# there is locked by the conflict even where nothing is changed: who comes second sees what the first has committed.
 _PLACE = """
 INSERT INTO order_fact AS f (key, workspace, customer, order_id, occurred_at, amount_minor, currency, medium)
 SELECT * FROM unnest(

@@ -5,10 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Mapping
 
-from tabiji_common.postgres import Connection
-
 from tabiji_analytics.adapters.columns import columns, whose
 from tabiji_analytics.domain.facts import Who
+from tabiji_common.postgres import Connection
 
 _TARGETS = """
 SELECT m.workspace, m.customer, m.target
@@ -38,12 +37,14 @@ _ERASE = (
         for table in ("touch_fact", "engagement_fact", "transition_fact", "outcome_fact")
     ),
 )
-_FORGET = (
-    "DELETE FROM merged m USING unnest($1::text[], $2::text[]) AS e(workspace, customer)"
-    " WHERE m.workspace = e.workspace AND (m.customer = e.customer OR m.target = e.customer)",
-    "DELETE FROM merge_pending m USING unnest($1::text[], $2::text[]) AS e(workspace, customer)"
-    " WHERE m.workspace = e.workspace AND (m.source = e.customer OR m.target = e.customer)",
-)
+_FORGET = """
+DELETE FROM merged m USING unnest($1::text[], $2::text[]) AS e(workspace, customer)
+WHERE m.workspace = e.workspace AND (m.customer = e.customer OR m.target = e.customer)
+"""
+_FORGET_PENDING = """
+DELETE FROM merge_pending m USING unnest($1::text[], $2::text[]) AS e(workspace, customer)
+WHERE m.workspace = e.workspace AND (m.source = e.customer OR m.target = e.customer)
+"""
 
 
 class PostgresPeople:
@@ -68,5 +69,5 @@ class PostgresPeople:
         aliases = [f"erased-{secrets.token_hex(12)}" for _ in whos]
         for statement in _ERASE:
             await tx.execute(statement, workspaces, customers, aliases)
-        for statement in _FORGET:
+        for statement in (_FORGET, _FORGET_PENDING):
             await tx.execute(statement, workspaces, customers)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from tabiji_common.postgres import Connection
-
 from tabiji_analytics.adapters.columns import columns
 from tabiji_analytics.adapters.tables import array_type, key_columns, value_columns
 from tabiji_analytics.domain.deltas import CellDeltas
+from tabiji_common.postgres import Connection
 
 _ZONES = "SELECT zone FROM rolled_zone ORDER BY zone"
 
@@ -35,6 +34,6 @@ class PostgresRollups:
 
     async def add(self, tx: Connection, rollup: str, deltas: CellDeltas) -> None:
         """Add to cells; deltas of nothing but zeros are left out."""
-        rows = [(workspace, p, *key, *values) for (workspace, p, key), values in sorted(deltas.items()) if any(values)]
+        rows = [(*key, *values) for key, values in sorted(deltas.items()) if any(values)]
         if rows:
             await tx.execute(_upsert(rollup), *columns(rows, 0))

@@ -1,10 +1,12 @@
 """The tables of schema ``analytics``: facts, who is who, and rollup cells. The search path decides on the schema.
 
-Facts are the truth and are never changed but by a handover, a cancellation or an erasure. Cells are sums over facts; they
-carry p, because only p's owner writes them, and views add them up over p.
+Facts are the truth and are never changed but by a handover, a cancellation or an erasure. Cells are sums over facts;
+they carry p, because only p's owner writes them, and views add them up over p.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
@@ -138,7 +140,7 @@ rolled_zone = sa.Table(
 )
 
 
-def _cell(name: str, keys: tuple[sa.Column[object], ...], values: tuple[str, ...], comment: str) -> sa.Table:
+def _cell(name: str, keys: tuple[sa.Column[Any], ...], values: tuple[str, ...], comment: str) -> sa.Table:
     return sa.Table(
         name,
         metadata,
@@ -151,9 +153,7 @@ def _cell(name: str, keys: tuple[sa.Column[object], ...], values: tuple[str, ...
     )
 
 
-def _key(
-    name: str, kind: type[sa.types.TypeEngine[object]] | sa.types.TypeEngine[object] = sa.Text
-) -> sa.Column[object]:
+def _key(name: str, kind: Any = sa.Text) -> sa.Column[Any]:
     return sa.Column(name, kind, primary_key=True, autoincrement=False)
 
 
@@ -216,4 +216,5 @@ def value_columns(table: str) -> list[str]:
 
 def array_type(table: str, column: str) -> str:
     """The PostgreSQL array type of a column, as used in ``unnest``."""
-    return metadata.tables[table].columns[column].type.compile(dialect=pg.dialect()).split(" COLLATE")[0] + "[]"
+    kind = metadata.tables[table].columns[column].type
+    return f"{str(kind.compile()).replace('DATETIME', 'TIMESTAMPTZ')}[]"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from tabiji_common.postgres import Connection
-
-from tabiji_analytics.adapters.columns import columns, whose
+from tabiji_analytics.adapters.columns import columns, rows_of, whose
 from tabiji_analytics.domain.contribution import Touch
 from tabiji_analytics.domain.facts import Touched, Who
+from tabiji_common.postgres import Connection
 
 _FIRST = """
 SELECT w.workspace, w.customer, t.occurred_at, t.key, t.medium
@@ -18,8 +17,8 @@ FROM unnest($1::text[], $2::text[]) AS w(workspace, customer), LATERAL (
 ) t
 """
 _ADD = """
-INSERT INTO touch_fact (key, workspace, customer, occurred_at, medium)
-SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::timestamptz[], $5::text[])
+INSERT INTO touch_fact (workspace, customer, key, occurred_at, medium)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::timestamptz[], $5::text[])
 ON CONFLICT DO NOTHING RETURNING key
 """
 _TAKE = """
@@ -38,8 +37,7 @@ class PostgresTouches:
 
     async def add(self, tx: Connection, touches: Sequence[tuple[Who, Touched]]) -> set[bytes]:
         """Insert; the keys of those that were new."""
-        rows = [(touch.key, *who, touch.occurred_at, touch.medium) for who, touch in touches]
-        return {row[0] for row in await tx.fetch(_ADD, *columns(sorted(rows), 5))}
+        return {row[0] for row in await tx.fetch(_ADD, *columns(rows_of(touches), 5))}
 
     async def take(self, tx: Connection, whos: Collection[Who]) -> dict[Who, list[Touched]]:
         """Delete and return all touches of these customers."""

@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tabiji_common.commands import FactsHandover
-from tabiji_common.events import Erased, Event, Merged
-from tabiji_common.kafka.turn import Received
-from tabiji_common.topics import ANALYTICS_COMMANDS, CUSTOM, PAGE_VIEWS, identity_hash, split_key
-
 from tabiji_analytics.domain import handover
 from tabiji_analytics.domain.facts import (
     Concluded,
@@ -24,6 +19,10 @@ from tabiji_analytics.domain.facts import (
     Who,
 )
 from tabiji_analytics.domain.reading import facts_in
+from tabiji_common.commands import FactsHandover
+from tabiji_common.events import Erased, Event, Merged
+from tabiji_common.kafka.turn import Received
+from tabiji_common.topics import ANALYTICS_COMMANDS, CUSTOM, PAGE_VIEWS, identity_hash, split_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ Who = tuple[str, str]
 """(workspace, customer)."""
 
 
-class Fact(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
+class Fact(msgspec.Struct, frozen=True, gc=False, tag_field="kind", omit_defaults=True):
     """Something that happened and is kept for good."""
 
 
-class OrderPlaced(Fact, frozen=True, tag="order"):
+class OrderPlaced(Fact, frozen=True, gc=False, tag="order"):
     """An order of ``amount_minor``; the first one under this identity counts."""
 
     key: bytes
@@ -30,7 +30,7 @@ class OrderPlaced(Fact, frozen=True, tag="order"):
     medium: str | None = None
 
 
-class RefundGiven(Fact, frozen=True, tag="refund"):
+class RefundGiven(Fact, frozen=True, gc=False, tag="refund"):
     """``amount_minor`` of the order ``order`` was given back; ``None`` is what is left of it."""
 
     order: bytes
@@ -40,13 +40,13 @@ class RefundGiven(Fact, frozen=True, tag="refund"):
     currency: str | None = None
 
 
-class OrderDropped(Fact, frozen=True, tag="cancel"):
+class OrderDropped(Fact, frozen=True, gc=False, tag="cancel"):
     """The order ``order`` counts as never placed."""
 
     order: bytes
 
 
-class Touched(Fact, frozen=True, tag="touch"):
+class Touched(Fact, frozen=True, gc=False, tag="touch"):
     """A customer came by way of ``medium``."""
 
     key: bytes
@@ -54,7 +54,7 @@ class Touched(Fact, frozen=True, tag="touch"):
     medium: str
 
 
-class Engaged(Fact, frozen=True, tag="engagement"):
+class Engaged(Fact, frozen=True, gc=False, tag="engagement"):
     """A customer, or a machine, reacted; ``action`` is the event's type."""
 
     key: bytes
@@ -65,7 +65,7 @@ class Engaged(Fact, frozen=True, tag="engagement"):
     machine: bool = False
 
 
-class Moved(Fact, frozen=True, tag="transition"):
+class Moved(Fact, frozen=True, gc=False, tag="transition"):
     """An enrollment moved; ``arms`` are its split arms as ``state=arm``, sorted and joined by commas."""
 
     key: bytes
@@ -81,7 +81,7 @@ class Moved(Fact, frozen=True, tag="transition"):
     arms: str = ""
 
 
-class Concluded(Fact, frozen=True, tag="outcome"):
+class Concluded(Fact, frozen=True, gc=False, tag="outcome"):
     """What was said to have become of a message; later truth may differ, see ``messages.truth``."""
 
     key: bytes

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from tabiji_analytics.domain.contribution import Cell, Rollup
+from tabiji_analytics.domain.contribution import Cells
 from tabiji_analytics.domain.facts import Moved
 
+JOURNEY = "journey_cell"
 FunnelCell = tuple[str, int, bool, str, str, str, str]
 """journey, version, holdout, arms, step, state, reason."""
 
@@ -22,20 +23,18 @@ def cells(moved: Moved) -> Iterator[FunnelCell]:
     """
     head = (moved.journey, moved.version, moved.holdout, moved.arms)
     if moved.what != "moved":
-        yield *head, moved.what, moved.from_state or moved.to_state or "", moved.reason
+        yield *head, moved.what, moved.to_state or moved.from_state or "", moved.reason
     if moved.what in _ARRIVES and moved.to_state:
         yield *head, "reached", moved.to_state, ""
     if moved.what in _LEAVES and moved.from_state:
         yield *head, "left", moved.from_state, ""
 
 
-def contribution(moves: Iterable[Moved], counted: set[tuple[str, FunnelCell]]) -> Iterator[Cell]:
-    """What new moves of one customer add: each is a transition, and an enrollment where it was not ``counted`` in that cell.
-
-    Adds to ``counted``.
-    """
-    for moved in moves:
-        for cell in cells(moved):
-            place = (moved.enrollment, cell)
-            yield Rollup.JOURNEY, cell, (1, int(place not in counted))
-            counted.add(place)
+def contribution(moved: Moved, counted: set[tuple[str, FunnelCell]]) -> Cells:
+    """What a new move adds: a transition, and an enrollment where it was not ``counted`` there; adds to ``counted``."""
+    added: Cells = {}
+    for cell in cells(moved):
+        place = (moved.enrollment, cell)
+        added[JOURNEY, *cell] = (1, int(place not in counted))
+        counted.add(place)
+    return added

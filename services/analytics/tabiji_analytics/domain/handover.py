@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+
+from tabiji_analytics.domain.facts import Movable, Who
 from tabiji_common.commands import FactsHandover
 from tabiji_common.errors import Reject
 from tabiji_common.topics import derived_id
-
-from tabiji_analytics.domain.facts import Movable, Who
 
 MOST_HOPS = 3
 FACTS_A_RECORD = 500

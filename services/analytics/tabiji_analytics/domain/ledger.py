@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tabiji_common.kafka.turn import Received
-
 from tabiji_analytics.domain import handover
 from tabiji_analytics.domain.batch import Batch, Reading
 from tabiji_analytics.domain.contribution import Order, Refund
 from tabiji_analytics.domain.facts import OrderDropped, OrderPlaced, RefundGiven, Who
+from tabiji_common.kafka.turn import Received
 
 Orders = dict[bytes, Order]
 """A customer's orders by their key."""
@@ -21,7 +20,7 @@ class Placing:
     """What became of a turn's orders.
 
     fresh   the ones that were new: cancelled already, and refunded already with these
-    known   owner, amount and currency of those asked about that were there before; an owner of ``None`` waits for the order
+    known   owner, amount and currency of the others that were asked about; an owner of ``None`` waits for the order
     """
 
     fresh: Mapping[bytes, tuple[bool, tuple[Refund, ...]]]
@@ -53,7 +52,7 @@ def _amount(order: OrderPlaced) -> tuple[int, str]:
 
 
 def correct(batch: Batch, placing: Placing) -> Corrections:
-    """Keep what is of the customer's own orders or of orders nobody knows yet; pass the rest on to the order's owner."""
+    """Keep what is of the customer's own orders or of orders nobody knows; pass the rest on to the orders' owners."""
     kept = Corrections()
     for reading, refund in batch.refunds.values():
         if _is_own(batch, placing, kept, reading, refund):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from tabiji_analytics.domain.contribution import Cell, Rollup
+from tabiji_analytics.domain.contribution import Cells
 from tabiji_analytics.domain.facts import Concluded, Engaged, Who
 
+MESSAGE = "message_cell"
 Message = tuple[Who, str]
 """(whose, message key)."""
 
@@ -28,7 +29,7 @@ _COLUMNS = {
 def truth(outcomes: Collection[Concluded]) -> Concluded | None:
     """What holds among everything said of one message: delivered, else the newest attempt's best knowledge.
 
-    Of one attempt, ``unknown`` gives way to anything; a decision of the journey itself (token −1) to anything of dispatch's.
+    Of one attempt, ``unknown`` gives way to anything; a decision of the journey itself (token −1) to dispatch's word.
     """
     return max(outcomes, key=_rank, default=None)
 
@@ -37,14 +38,15 @@ def _rank(outcome: Concluded) -> tuple[bool, int, int, datetime, bytes]:
     return outcome.state == "delivered", outcome.token, _RANK.get(outcome.state, 0), outcome.occurred_at, outcome.key
 
 
-def contribution(outcomes: Collection[Concluded], engagements: Collection[Engaged]) -> Iterator[Cell]:
+def contribution(outcomes: Collection[Concluded], engagements: Collection[Engaged]) -> Cells:
     """The message's cell, none while no outcome is known.
 
-    Key: journey, version, send_state, channel, provider, template, outcome, reason. Columns: messages, opened, clicked, machine_opened, machine_clicked, bounced, complained, unsubscribed, sent_after_exit.
+    Key: journey, version, send_state, channel, provider, template, outcome, reason. Columns: messages, opened, clicked,
+    machine_opened, machine_clicked, bounced, complained, unsubscribed, sent_after_exit.
     """
     said = truth(outcomes)
     if said is None:
-        return
+        return {}
     columns = [1, 0, 0, 0, 0, 0, 0, 0, int(any(outcome.sent_after_exit for outcome in outcomes))]
     for engagement in engagements:
         # Who bounced, complained or unsubscribed is one question, whoever told us.
@@ -53,7 +55,7 @@ def contribution(outcomes: Collection[Concluded], engagements: Collection[Engage
         if column is not None:
             columns[column] = 1
     cell = (said.journey, said.version, said.send_state, said.channel, said.provider, said.template)
-    yield Rollup.MESSAGE, (*cell, said.state, said.reason), tuple(columns)
+    return {(MESSAGE, *cell, said.state, said.reason): tuple(columns)}
 
 
 def by_message(facts: Iterable[tuple[Who, Concluded]] | Iterable[tuple[Who, Engaged]]) -> dict[Message, list[Any]]:

@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from tabiji_common import commands, events
-from tabiji_common.errors import Reject
-
 from tabiji_analytics.domain.facts import (
     Concluded,
     Engaged,
@@ -21,6 +18,8 @@ from tabiji_analytics.domain.facts import (
     order_key,
     refund_key,
 )
+from tabiji_common import commands, events
+from tabiji_common.errors import Reject
 
 # Views show every month up to the last one in the data, so one date of the year 9999 would be 96,000 rows a cohort.
 FIRST = datetime(1970, 1, 2, tzinfo=UTC)
@@ -96,7 +95,7 @@ def _moved(body: commands.Transition, identity: bytes) -> Iterator[Fact]:
             body.journey,
             body.version,
             body.enrollment,
-            body.from_state or body.to_state or "",
+            body.to_state or body.from_state or "",
             reason=body.reason,
             token=-1,
         )

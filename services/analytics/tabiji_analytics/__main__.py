@@ -1,0 +1,60 @@
+"""analytics projects: facts and rollups out of every event, transition and outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from tabiji_analytics.adapters import books
+from tabiji_analytics.adapters.recompute import recompute
+from tabiji_analytics.adapters.views import Views
+from tabiji_analytics.adapters.zones import settle
+from tabiji_analytics.api import create_app
+from tabiji_analytics.pipeline import INPUTS, Projection
+from tabiji_analytics.settings import AnalyticsSettings
+from tabiji_common.logs import logger
+from tabiji_common.postgres import connect_pool, is_transient
+from tabiji_common.service import Service
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+log = logger(__name__)
+
+
+def main() -> None:
+    """Run the service until SIGTERM."""
+    settings = AnalyticsSettings()
+
+    async def build(service: Service) -> None:
+        patient = await connect_pool(settings.postgres_dsn, service.name, size=2, patient=True)
+        await settle(patient, settings.zones)
+        service.stateful(Projection(books()), INPUTS)
+        service.http(create_app(settings, Views(service.pool, patient), patient))
+
+        async def watch() -> None:
+            while True:
+                await asyncio.sleep(settings.analytics_recompute_seconds or 3600)
+                if settings.analytics_recompute_seconds:
+                    await _check(patient)
+
+        service.background(watch)
+
+    Service("analytics", settings).migrations(MIGRATIONS).run(build)
+
+
+async def _check(patient: asyncpg.Pool[Any]) -> None:
+    try:
+        drift = await recompute(patient)
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        log.warning("recomputation put off, the database does not answer", error=type(error).__name__)
+        return
+    if drift.cells:
+        log.error("views differ from their recomputation", cells=drift.cells, views=drift.differ)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""GET /v1/views, /v1/views/{name}, /v1/drift, POST /v1/recompute: what the views hold, and whether it is true."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import msgspec
+from fastapi import FastAPI, Response
+
+from tabiji_analytics.adapters.recompute import recompute
+from tabiji_analytics.adapters.views import Row, Views
+from tabiji_analytics.domain.catalog import VIEWS, View
+from tabiji_analytics.settings import AnalyticsSettings
+from tabiji_common.web import Refused, install_errors
+
+
+def create_app(settings: AnalyticsSettings, views: Views, patient: asyncpg.Pool[Any]) -> FastAPI:
+    """The HTTP API; ``patient`` is a pool without the short timeouts."""
+    app = FastAPI(title="Tabiji analytics", version="1", description=__doc__)
+    install_errors(app)
+    one_at_a_time = asyncio.Lock()
+
+    @app.get("/v1/views")
+    async def listing() -> Response:
+        """Every view with its columns."""
+        return _json({"views": [_described(view) for view in VIEWS.values()]})
+
+    @app.get("/v1/views/{name}")
+    async def view(
+        name: str,
+        tz: str = "",
+        currency: str = "",
+        workspace: str = "",
+        format: Literal["json", "csv"] = "json",  # noqa: A002 - the parameter's name
+    ) -> Response:
+        """Rows of a view: months of ``tz`` (else the workspace's zone), of ``currency`` (else each, never added up)."""
+        asked = VIEWS.get(name)
+        if asked is None:
+            raise Refused(404, f"must be one of {', '.join(VIEWS)}", "name")
+        zone = _zone(tz or settings.timezone)
+        whose = workspace or settings.workspace
+        rows = await views.rows(asked, whose, zone, currency.upper() or None)
+        if format == "csv":
+            return Response(_csv(asked, rows), media_type="text/csv; charset=utf-8")
+        document = {"view": name, "workspace": whose, "zone": zone if asked.zoned else None, "columns": asked.columns}
+        return _json({**document, "rows": rows})
+
+    @app.get("/v1/drift")
+    @app.post("/v1/recompute")
+    async def drift() -> Response:
+        """Recompute every view from facts now, and list the cells that differ; ``drift`` 0 is what is promised."""
+        async with one_at_a_time:
+            return _json((await recompute(patient)).plain())
+
+    return app
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (KeyError, ValueError, OSError) as error:
+        raise Refused(400, "must be a zone of the IANA database, such as Asia/Tokyo", "tz") from error
+
+
+def _described(view: View) -> dict[str, Any]:
+    return {
+        "name": view.name,
+        "shows": view.shows,
+        "columns": view.columns,
+        "zoned": view.zoned,
+        "currency": view.money,
+    }
+
+
+def _json(document: Any) -> Response:
+    return Response(msgspec.json.encode(document), media_type="application/json")
+
+
+def _csv(view: View, rows: Sequence[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, view.columns, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
