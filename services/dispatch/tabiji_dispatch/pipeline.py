@@ -132,10 +132,9 @@ class Dispatch:
         _count(notes)
 
     async def changed(self, owned: frozenset[int]) -> None:
-        """Look at everything again: other holds may have been lifted, other attempts may be open."""
+        """Look at everything again: holds may have been lifted meanwhile, attempts may have been left open."""
         self._controls = None
         self._swept = float("-inf")
-        self._watched.clear()
 
     async def status(self, connection: Connection, owned: frozenset[int], now: datetime) -> Status:
         """What waits for business time, and what for machines."""

@@ -16,7 +16,6 @@ def upgrade() -> None:
     metadata.create_all(op.get_bind(), checkfirst=False)
     op.execute("ALTER TABLE delivery SET (autovacuum_vacuum_scale_factor = 0.05, fillfactor = 80)")
     op.execute("ALTER TABLE body SET (autovacuum_vacuum_scale_factor = 0.02)")
-    op.execute("ALTER TABLE body ALTER COLUMN html SET COMPRESSION lz4")
     op.execute("INSERT INTO installation (id) VALUES (1)")
 
 

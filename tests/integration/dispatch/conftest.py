@@ -1,0 +1,47 @@
+"""Dispatch's schema in a fresh database, a mail server, and benches on them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tabiji_common.clock import LiveClock
+from tabiji_common.postgres import connect_pool, migrate
+from tabiji_dispatch.__main__ import MIGRATIONS
+from tabiji_dispatch.adapters.smtp import SmtpProvider
+from tabiji_dispatch.domain.carrier import Carrier
+from tabiji_dispatch.domain.outcomes import Unkeyed
+from tabiji_dispatch.ports import Provider
+from tabiji_dispatch.settings import ProviderSettings
+from tests.integration.dispatch.bench import Bench
+from tests.integration.dispatch.sink import Sink
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Any]:
+    await asyncio.to_thread(migrate, database, "dispatch", MIGRATIONS)
+    made = await connect_pool(database, "dispatch", size=6)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[Sink]:
+    async with Sink() as server:
+        yield server
+
+
+@pytest.fixture
+def smtp(sink: Sink) -> dict[str, tuple[Carrier, Provider]]:
+    settings = ProviderSettings(
+        name="smtp", channels=["email"], port=sink.port, sender="旅路の店 <no-reply@example.com>"
+    )
+    carrier = Carrier("smtp", frozenset({"email"}), Unkeyed(), Unkeyed(), slots=8)
+    return {"smtp": (carrier, SmtpProvider(settings, LiveClock()))}
+
+
+@pytest.fixture
+async def bench(pool: Any, smtp: dict[str, tuple[Carrier, Provider]]) -> AsyncIterator[Bench]:
+    async with Bench(pool, smtp) as made:
+        yield made
