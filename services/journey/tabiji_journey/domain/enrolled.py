@@ -147,14 +147,16 @@ class Enrolled:
 
     def _keep(self, effects: Iterable[Effect], now: datetime) -> None:
         """Note effects; a message taken back before it left is withdrawn, and recorded as suppressed."""
+        taken_back: list[Effect] = []
         for effect in effects:
             if isinstance(effect, Cancel) and self._withdraw(effect.message_key):
                 enrollment = self.enrollments[effect.enrollment]
                 after, moved = engine.withdraw(enrollment, effect.message_key, effect.reason, now)
                 self.enrollments[after.id] = after
-                self.out.effects.append(moved)
+                taken_back.append(moved)
             else:
                 self.out.effects.append(effect)
+        self.out.effects += taken_back
 
     def _withdraw(self, message_key: str) -> bool:
         for place, effect in enumerate(self.out.effects):
