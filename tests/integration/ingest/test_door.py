@@ -129,3 +129,23 @@ def test_a_new_key_works_at_once_a_revoked_one_soon_stops_and_the_database_may_b
 def test_a_clean_stop_ends_with_status_0(ingest: House) -> None:
     assert ingest.post("/v1/page", page(1)).status_code == 200
     assert ingest.end() == 0
+
+
+def test_a_new_key_is_never_refused_however_many_ask_at_once(ingest: House) -> None:
+    async def crowd() -> list[int]:
+        async with httpx.AsyncClient(timeout=15) as http:
+            url, auth = f"{ingest.url}/v1/page", ("TESTKEY", "")
+            asked = [http.post(url, json=page(n), auth=auth) for n in range(120)]
+            return [answer.status_code for answer in await asyncio.gather(*asked)]
+
+    assert asyncio.run(crowd()) == [200] * 120
+
+
+def test_a_guess_is_never_let_in_and_a_storm_of_guesses_is_told_to_wait(ingest: House) -> None:
+    async def guesses() -> set[int]:
+        async with httpx.AsyncClient(timeout=15) as http:
+            asked = [http.post(f"{ingest.url}/v1/page", json=page(n), auth=(f"guess-{n}", "")) for n in range(120)]
+            return {answer.status_code for answer in await asyncio.gather(*asked)}
+
+    assert asyncio.run(guesses()) == {401, 503}
+    assert ingest.post("/v1/page", page(1)).status_code == 200

@@ -30,14 +30,16 @@ _REVOKE = "UPDATE write_key SET revoked_at = $2 WHERE hash = $1 AND revoked_at I
 class WriteKeyTable:
     """``WriteKeys`` over the table ``write_key``.
 
-    A key is looked up by its hash, in memory. One that is not there is asked of the database at once (so a new key
-    works at once), at most twenty times a second (so guessing costs the database nothing).
+    A key is looked up by its hash, in memory. One that is not there is asked of the database at once, so that a new
+    key works at once: once for all who ask at that moment, and at most twenty times a second for all keys, so that
+    guessing costs the database little. Who cannot be told is told to come back: a wrong "no" would lose events.
     """
 
     def __init__(self, pool: asyncpg.Pool[Any], clock: Clock, *, refresh_seconds: float = 10.0) -> None:
         self.pool, self.clock, self.refresh_seconds = pool, clock, refresh_seconds
         self._keys: dict[bytes, WriteKey] = {}
-        self._misses = Bucket(rate=20, burst=40, tokens=40, seen=clock.elapsed())
+        self._questions = Bucket(rate=20, burst=40, tokens=40, seen=clock.elapsed())
+        self._asking: dict[bytes, asyncio.Task[WriteKey | None]] = {}
 
     async def load(self) -> None:
         """Read all keys; revoked ones are gone after it."""
@@ -45,12 +47,18 @@ class WriteKeyTable:
         KEYS.set(len(self._keys))
 
     async def find(self, key: str) -> WriteKey | None:
-        """What ``key`` opens; raises ``Retry`` where the key is not known here and the database is down."""
+        """What ``key`` opens; raises ``Retry`` where the key is not known here and the database cannot be asked."""
         digest = key_hash(key)
         found = self._keys.get(digest)
-        if found is None and not self._misses.take(self.clock.elapsed()):
-            found = await self._ask(digest)
-        return found
+        if found is not None:
+            return found
+        asking = self._asking.get(digest)
+        if asking is None:
+            if self._questions.take(self.clock.elapsed()):
+                raise Retry("too many unknown write keys")
+            asking = self._asking[digest] = asyncio.create_task(self._ask(digest))
+            asking.add_done_callback(lambda _: self._asking.pop(digest))
+        return await asyncio.shield(asking)
 
     async def refresh(self) -> None:
         """Keep the keys in memory up to date, for ever."""
