@@ -1,11 +1,12 @@
 """Dispatch's schema in a fresh database, a mail server, and benches on them."""
 
-import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from tabiji_cli.stack.postgres import PostgresServer
 from tabiji_common.clock import LiveClock
 from tabiji_common.postgres import connect_pool, migrate
 from tabiji_dispatch.__main__ import MIGRATIONS
@@ -18,10 +19,21 @@ from tests.integration.dispatch.bench import Bench
 from tests.integration.dispatch.sink import Sink
 
 
+@pytest.fixture(scope="session")
+def migrated(postgres: PostgresServer) -> str:
+    """One database for the suite; every test finds its tables empty."""
+    dsn = postgres.create_database(f"dispatch_{secrets.token_hex(4)}")
+    migrate(dsn, "dispatch", MIGRATIONS)
+    return dsn
+
+
 @pytest.fixture
-async def pool(database: str) -> AsyncIterator[Any]:
-    await asyncio.to_thread(migrate, database, "dispatch", MIGRATIONS)
-    made = await connect_pool(database, "dispatch", size=6)
+async def pool(migrated: str) -> AsyncIterator[Any]:
+    made = await connect_pool(migrated, "dispatch", size=6)
+    tables = await made.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'dispatch'")
+    names = ", ".join(row[0] for row in tables if row[0] != "alembic_version" and not row[0].startswith("inbox"))
+    await made.execute(f"TRUNCATE {names}")
+    await made.execute("INSERT INTO installation (id) VALUES (1)")
     yield made
     await made.close()
 
