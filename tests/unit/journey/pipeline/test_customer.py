@@ -3,6 +3,7 @@
 import pytest
 
 from tabiji_common import commands, events
+from tabiji_common.kafka.turn import Received
 from tabiji_common.topics import Mode
 from tabiji_journey.domain.model import Moved
 from tests.unit.journey.pipeline.people import (
@@ -186,7 +187,7 @@ def test_a_merge_passes_on_what_was_kept_and_what_comes_later() -> None:
     assert [(record.id, target) for record, target in visitor.last.passed] == [("e3", "ann")]
 
 
-def handed_over(record_id: str, minutes: int, hops: int = 1, taken: int = 45) -> object:
+def handed_over(record_id: str, minutes: int, hops: int = 1, taken: int = 45) -> Received:
     original = received(cart("c1", "cookie", anonymous=True), record_id, after(minutes=minutes))
     body = commands.Handover(
         workspace="w",
@@ -203,7 +204,7 @@ def handed_over(record_id: str, minutes: int, hops: int = 1, taken: int = 45) ->
 
 
 def test_a_handed_over_event_is_folded_like_the_original_at_the_time_of_the_handover(ann: Person) -> None:
-    ann.meets(handed_over("e1", 10))  # type: ignore[arg-type]
+    ann.meets(handed_over("e1", 10))
     (enrollment,) = ann.state.enrollments.values()
     assert (enrollment.journey, enrollment.trigger.occurred_at) == ("cart", after(minutes=10))
     assert enrollment.entered_at == after(minutes=45)
@@ -211,16 +212,16 @@ def test_a_handed_over_event_is_folded_like_the_original_at_the_time_of_the_hand
 
 def test_a_later_purchase_read_first_stops_what_a_handed_over_cart_would_start(ann: Person) -> None:
     ann.meets(received(order("1", cart_id="c1"), "buy", after(minutes=30)))
-    ann.meets(handed_over("e1", 10))  # type: ignore[arg-type]
+    ann.meets(handed_over("e1", 10))
     assert "cart" not in ann.standing
 
 
 def test_an_event_is_handed_over_three_times_at_most() -> None:
     visitor = Person(catalog_of(CART), "ann")
     visitor.meets(received(events.Merged(workspace="w", customer="ann", source="ann", target="bea"), "m", MONDAY))
-    visitor.meets(handed_over("e1", 10, hops=2))  # type: ignore[arg-type]
+    visitor.meets(handed_over("e1", 10, hops=2))
     assert [target for _, target in visitor.last.passed] == ["bea"]
-    visitor.meets(handed_over("e2", 11, hops=3))  # type: ignore[arg-type]
+    visitor.meets(handed_over("e2", 11, hops=3))
     assert visitor.last.passed == []
     assert visitor.last.rejected[0][1] == "handed over 3 times already"
 
@@ -236,7 +237,7 @@ def test_two_known_customers_are_not_merged(ann: Person) -> None:
 
 
 def command(kind: type[commands.JourneyCommand], **fields: object) -> commands.JourneyCommand:
-    return kind(workspace="w", customer="ann", **fields)  # type: ignore[arg-type]
+    return kind(workspace="w", customer="ann", **fields)
 
 
 def test_a_person_can_take_a_customer_out(ann: Person) -> None:

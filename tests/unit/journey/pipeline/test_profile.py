@@ -1,6 +1,7 @@
 """What a profile learns, and what it has been told before."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from tabiji_common import events
 from tabiji_journey.domain.profile import EMPTY, Change, Profile, learn
 from tests.unit.journey.pipeline.people import MONDAY, after, order
 
-WHO = {"workspace": "w", "customer": "ann"}
+WHO: dict[str, Any] = {"workspace": "w", "customer": "ann"}
 
 
 def told(*steps: tuple[events.Event, str], at: datetime = MONDAY) -> tuple[Profile, list[Change]]:

@@ -1,0 +1,331 @@
+"""Turns of the pipeline on a real database."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from tabiji_common import commands, events
+from tabiji_common.commands import CancelMessage, Handover
+from tabiji_common.kafka import store
+from tabiji_common.kafka.outbox import Row
+from tabiji_common.topics import Mode
+from tabiji_journey.domain import advance as engine
+from tests.integration.journey.desk import Desk, open_desk
+from tests.unit.journey.pipeline.people import CART, MONDAY, THANKS, after, cart, order, outcome, received
+
+
+@pytest.fixture
+async def desk(database: str) -> AsyncIterator[Desk]:
+    async with open_desk(database, CART, THANKS) as desk:
+        yield desk
+
+
+def customers(n: int) -> list[str]:
+    return [f"c{number}" for number in range(n)]
+
+
+async def test_a_purchase_thanks_and_the_next_one_converts(desk: Desk) -> None:
+    await desk.takes(received(order("1"), "e1", MONDAY))
+    (send,) = desk.sends()
+    assert (send.journey, send.template, send.seen and send.seen.cluster) == ("thanks", "thanks/thank-you", "test")
+    await desk.takes()
+    await desk.takes(received(outcome(send, "sent", after(minutes=1)), "o1", after(minutes=1)))
+    assert await desk.standing() == [("thanks", "waiting", "arrived", 1)]
+    await desk.takes(received(order("2"), "e2", after(days=1)))
+    assert await desk.standing() == [("thanks", "exited", "converted", 1)]
+    assert [move.kind for move in desk.moves("converted")] == ["converted"]
+    await desk.nobody_is_lost(after(days=1))
+
+
+async def test_the_number_of_statements_does_not_depend_on_the_batch(desk: Desk) -> None:
+    seen: list[dict[str, int]] = []
+    for size in (1, 2, 200):
+        people = [f"{size}-{who}" for who in customers(size)]
+        orders = [received(order(f"order {who}", customer=who), f"order {who}", MONDAY) for who in people]
+        carts = [received(cart("c", who), f"cart {who}", after(minutes=1)) for who in people]
+        await desk.takes(*orders, *carts, release=False)
+        seen.append(desk.counted())
+    seen.pop(0)  # the first turn also asks the database for its types
+    assert seen[0] == seen[1]
+    assert sum(seen[0].values()) <= 12, seen[0]
+
+
+async def test_whoever_entered_waits_finished_or_exited(desk: Desk) -> None:
+    people = customers(40)
+    await desk.takes(*(received(cart("c", who), f"cart {who}", MONDAY) for who in people))
+    buyers = people[::2]
+    await desk.takes(*(received(order(f"o {who}", customer=who), f"o {who}", after(hours=1)) for who in buyers))
+    for hours in range(4, 24 * 20, 3):
+        await desk.takes(now=after(hours=hours))
+        answers = [
+            received(
+                outcome(send, "sent", after(hours=hours), send.customer), f"sent {send.message_key}", after(hours=hours)
+            )
+            for send in desk.sends()
+        ]
+        await desk.takes(*answers, now=after(hours=hours))
+        await desk.nobody_is_lost(after(hours=hours))
+    rows = {row["journey"]: row for row in await desk.views.conservation(after(days=20))}
+    assert rows["cart"]["entered"] == 40
+    assert (rows["cart"]["finished"], rows["cart"]["exited"]) == (20, {"purchased": 20})
+    assert (rows["thanks"]["entered"], rows["thanks"]["finished"]) == (20, 20)
+    assert await desk.rows("SELECT * FROM timer") == []
+
+
+async def test_the_ledger_notices_an_enrollment_that_vanished(desk: Desk) -> None:
+    await desk.takes(received(order("1"), "e1", MONDAY))
+    await desk.pool.execute("DELETE FROM enrollment")
+    (row,) = await desk.views.conservation(MONDAY)
+    assert (row["entered"], row["balance"]) == (1, 1)
+
+
+async def test_a_lost_timer_is_seen_as_stuck(desk: Desk) -> None:
+    await desk.takes(received(cart("c1"), "e1", MONDAY))
+    await desk.pool.execute("DELETE FROM timer")
+    (row,) = await desk.views.conservation(MONDAY)
+    assert row["stuck"] == 1
+
+
+async def test_a_send_that_has_not_left_is_withdrawn_and_one_that_has_is_cancelled(desk: Desk) -> None:
+    await desk.takes(received(order("1"), "e1", MONDAY), received(order("1", customer="bob"), "b1", MONDAY))
+    keys = {send.customer: send.message_key for send in desk.sends()}
+    applied = await desk.takes(received(order("2"), "e2", after(minutes=1)), release=False)
+    assert applied.withdrawn == {keys["ann"]}
+    assert [move.reason for move in desk.moves("suppressed")] == ["exited"]
+    await desk.takes()
+    await desk.takes(received(order("2", customer="bob"), "b2", after(minutes=1)))
+    cancels = [record.body for record in desk.sent if isinstance(record.body, CancelMessage)]
+    assert [(cancel.customer, cancel.message_key) for cancel in cancels] == [("bob", keys["bob"])]
+
+
+async def test_entry_is_revoked_when_the_barrier_shows_that_it_was_no_first_order(desk: Desk) -> None:
+    await desk.takes(received(order("1"), "e1", MONDAY))
+    (send,) = desk.sends()
+    history = received(order("0"), "old", after(days=-9), after(minutes=1), mode=Mode.BACKFILL)
+    applied = await desk.takes(history)
+    assert applied.withdrawn == {send.message_key}
+    assert await desk.standing() == [("thanks", "exited", "entry_revoked", 1)]
+    assert desk.sends() == []
+    await desk.nobody_is_lost(MONDAY)
+
+
+async def test_a_new_owner_looks_again_at_sends_that_the_old_one_left(desk: Desk) -> None:
+    await desk.takes(received(order("1"), "e1", MONDAY))
+    (send,) = desk.sends()
+    row = Row.of((0, 1, 1), desk.held[send.message_key], held=True)
+    async with desk.pool.acquire() as connection:
+        await store.write_outbox(connection, [row])
+    await desk.pipeline.changed(frozenset())
+    await desk.pipeline.changed(frozenset(range(4)))
+    history = received(order("0"), "old", after(days=-9), after(minutes=1), mode=Mode.BACKFILL)
+    applied = await desk.takes(history)
+    assert applied.withdrawn == {send.message_key}
+
+
+async def test_the_same_records_again_change_nothing(desk: Desk) -> None:
+    records = [received(order("1"), "e1", MONDAY), received(cart("c1"), "e2", after(minutes=1))]
+    await desk.takes(*records)
+    before = await desk.dump()
+    applied = await desk.takes(*records, now=MONDAY)
+    assert (applied.records, applied.sends) == ([], [])
+    assert await desk.dump() == before
+
+
+async def test_even_past_the_inbox_an_order_and_a_trigger_count_once(desk: Desk) -> None:
+    records = [received(order("1"), "e1", MONDAY), received(cart("c1"), "e2", after(minutes=1))]
+    await desk.takes(*records)
+    before = await desk.dump()
+    await desk.pool.execute("TRUNCATE inbox, inbox_page_view")
+    applied = await desk.takes(*records, now=MONDAY)
+    assert (applied.records, applied.sends) == ([], [])
+    assert await desk.dump() == before
+
+
+async def test_an_error_in_the_fold_parks_that_customer_and_leaves_no_trace(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.takes(received(cart("c1"), "e1", MONDAY), received(cart("c1", "bob"), "b1", MONDAY))
+    before = await desk.dump()
+    real = engine.advance
+
+    def broken(definition: object, enrollment: object, *more: object) -> object:
+        if getattr(enrollment, "customer", "") == "ann":
+            raise ZeroDivisionError("secret@example.com")
+        return real(definition, enrollment, *more)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "advance", broken)
+        applied = await desk.takes(
+            received(order("1"), "e2", after(minutes=1)), received(order("1", customer="bob"), "b2", after(minutes=1))
+        )
+    assert list(applied.parked) == ["w:ann"]
+    assert "secret" not in applied.parked["w:ann"]
+    after_it = await desk.dump()
+    assert [row for row in after_it["customer"] if row["key"] == "w:ann"] == [
+        row for row in before["customer"] if row["key"] == "w:ann"
+    ]
+    assert {record.key for record in applied.records} == {"w:bob"}
+    assert await desk.standing() == [
+        ("cart", "exited", "purchased", 1),
+        ("cart", "waiting", "browsing", 1),
+        ("thanks", "waiting", "thank", 1),
+    ]
+    await desk.takes(now=after(days=9))
+    rows = {row["journey"]: row for row in await desk.views.conservation(after(days=9))}
+    assert (rows["cart"]["parked"], rows["cart"]["stuck"]) == (1, 0), "its timer is held"
+    assert await desk.rows("SELECT count(*) AS n FROM parked_record") == [{"n": 1}]
+
+
+async def test_timers_fire_in_bounded_batches_and_ask_for_another_turn(database: str) -> None:
+    async with open_desk(database, CART, timers=10) as desk:
+        await desk.takes(*(received(cart("c", who), f"cart {who}", MONDAY) for who in customers(25)))
+        turns = [await desk.takes(now=after(hours=4)) for _ in range(4)]
+        assert [len(turn.sends) for turn in turns] == [10, 10, 5, 0]
+        assert [turn.again for turn in turns] == [True, True, False, False]
+
+
+async def test_a_journey_whose_condition_keeps_failing_is_paused_and_nobody_is_parked(database: str) -> None:
+    faulty = THANKS.replace("customer.order_count == 1", "event.coupon.size() > 3")
+    async with open_desk(database, faulty) as desk:
+        orders = [received(order(f"o{n}", customer=f"c{n}"), f"e{n}", MONDAY) for n in range(120)]
+        applied = await desk.takes(*orders)
+        assert applied.parked == {}
+        assert await desk.rows("SELECT paused FROM journey_state") == [{"paused": "definition_errors"}]
+
+
+async def test_a_paused_journey_holds_its_timers_and_goes_on_when_it_runs_again(desk: Desk) -> None:
+    await desk.takes(received(cart("c1"), "e1", MONDAY))
+    assert await desk.publisher.pause("w", "cart", "operator", MONDAY)
+    await desk.takes(now=after(days=3))
+    assert desk.sends() == []
+    (row,) = await desk.views.conservation(after(days=3))
+    assert (row["paused"], row["stuck"]) == (1, 0)
+    status = await desk.pipeline.status(desk.pool, frozenset(range(4)), after(days=3))  # type: ignore[arg-type]
+    assert (status.next_due, status.due) == (None, 0)
+    await desk.publisher.pause("w", "cart", None, after(days=3))
+    status = await desk.pipeline.status(desk.pool, frozenset(range(4)), after(days=3))  # type: ignore[arg-type]
+    assert (status.next_due, status.due) == (after(hours=4), 1)
+    await desk.takes(now=after(days=3))
+    assert await desk.standing() == [("cart", "finished", "left", 1)]
+    assert [move.reason for move in desk.moves("suppressed")] == ["late", "late"], (
+        "nobody gets three days of mail at once"
+    )
+
+
+async def test_a_paused_customer_has_a_held_timer_until_resumed(desk: Desk) -> None:
+    await desk.takes(received(cart("c1"), "e1", MONDAY))
+    pause = commands.Pause(workspace="w", customer="ann", journey="cart")
+    await desk.takes(received(pause, "p1", after(hours=1)), now=after(days=2))
+    assert desk.sends() == []
+    assert await desk.rows("SELECT held FROM timer") == [{"held": True}]
+    resume = commands.Pause(workspace="w", customer="ann", journey="cart", on=False)
+    await desk.takes(received(resume, "p2", after(days=2)), now=after(days=2))
+    assert [send.state for send in desk.sends()] == ["reminder"]
+
+
+async def test_people_inside_stay_on_their_version_and_new_ones_enter_the_newest(desk: Desk) -> None:
+    await desk.takes(received(cart("c1"), "e1", MONDAY))
+    await desk.publish(CART.replace("{for: 4h}", "{for: 2h}"))
+    await desk.takes(received(cart("c1", "bob"), "b1", MONDAY))
+    await desk.takes(now=after(hours=2))
+    assert [(send.customer, send.version) for send in desk.sends()] == [("bob", 2)]
+    await desk.takes(now=after(hours=4))
+    assert [(send.customer, send.version) for send in desk.sends()] == [("bob", 2), ("ann", 1)]
+
+
+async def test_a_published_version_cannot_be_changed(desk: Desk) -> None:
+    with pytest.raises(Exception, match="never change"):
+        await desk.pool.execute("UPDATE journey_version SET source = ''")
+    with pytest.raises(Exception, match="never change"):
+        await desk.pool.execute("DELETE FROM entry_ledger")
+
+
+async def test_a_visitors_events_are_kept_up_to_the_limits_and_handed_over_once(database: str) -> None:
+    async with open_desk(database, CART, keep_events=3, keep_for=timedelta(days=30)) as desk:
+        seen = [received(cart(f"c{n}", "cookie", anonymous=True), f"e{n}", after(minutes=n)) for n in range(5)]
+        await desk.takes(*seen)
+        assert [row["id"] for row in await desk.rows("SELECT id FROM anonymous_event ORDER BY n")] == ["e2", "e3", "e4"]
+        merged = events.Merged(workspace="w", customer="cookie", source="cookie", target="ann")
+        later = received(cart("c9", "cookie", anonymous=True), "e9", after(hours=2))
+        await desk.takes(received(merged, "m", after(hours=1)), later)
+        handed = [r for r in desk.sent if isinstance(r.body, Handover)]
+        assert [(r.key, r.body.original_id, r.body.hops, r.occurred_at) for r in handed] == [
+            ("w:ann", "e2", 1, after(minutes=2)),
+            ("w:ann", "e3", 1, after(minutes=3)),
+            ("w:ann", "e4", 1, after(minutes=4)),
+            ("w:ann", "e9", 1, after(hours=2)),
+        ]
+        assert await desk.rows("SELECT * FROM anonymous_event") == []
+        records = [received(r.body, r.id, r.occurred_at, after(hours=2)) for r in handed]
+        await desk.takes(*records)
+        await desk.takes(*records)
+        assert await desk.standing() == [("cart", "waiting", "browsing", 4)]
+
+
+async def test_what_is_kept_too_long_is_swept_out(database: str) -> None:
+    async with open_desk(database, CART) as desk:
+        await desk.takes(received(cart("c1", "cookie", anonymous=True), "e1", MONDAY))
+        await desk.takes(now=after(days=30))
+        assert len(await desk.rows("SELECT * FROM anonymous_event")) == 1
+        await desk.takes(now=after(days=31))
+        assert await desk.rows("SELECT * FROM anonymous_event") == []
+
+
+async def test_an_event_that_came_directly_is_not_applied_again_by_a_handover(desk: Desk) -> None:
+    direct = received(cart("c1"), "e1", MONDAY)
+    await desk.takes(direct)
+    body = commands.Handover(
+        workspace="w",
+        customer="ann",
+        original_id="e1",
+        original_type="product_added",
+        original_source="test",
+        original_topic=direct.topic,
+        occurred_at=MONDAY,
+        value=direct.value.decode(),
+    )
+    before = await desk.dump()
+    await desk.takes(received(body, "h", MONDAY, after(minutes=5)))
+    assert await desk.dump() == before
+
+
+async def test_two_known_customers_said_to_be_one_are_noted(desk: Desk) -> None:
+    body = events.Merged(workspace="w", customer="ann", source="ann", target="bea", known=True)
+    await desk.takes(received(body, "m", MONDAY), received(body, "m2", after(minutes=1)))
+    assert await desk.rows("SELECT customer, other FROM merge_pending") == [{"customer": "w:ann", "other": "bea"}]
+
+
+async def test_an_erased_customer_is_nowhere_and_still_counted(desk: Desk) -> None:
+    who = "find-me"
+    await desk.takes(
+        received(events.Merged(workspace="w", customer=who, source="cookie", target=who), "m", MONDAY),
+        received(order("1", customer=who), "e1", MONDAY),
+        received(cart("c1", who), "e2", after(minutes=1)),
+    )
+    await desk.takes()
+    await desk.takes(received(events.Erased(workspace="w", customer=who), "forget", after(hours=1)))
+    for table, left in (await desk.dump()).items():
+        assert who not in str(left), table
+    rows = {row["journey"]: row for row in await desk.views.conservation(after(hours=1))}
+    assert (rows["cart"]["entered"], rows["cart"]["exited"]) == (1, {"erased": 1})
+    await desk.nobody_is_lost(after(hours=1))
+    told = [(r.type, r.key) for r in desk.sent if r.topic.name == "events.customer.v1"]
+    assert told == [("erased", "w:cookie"), ("erasure_done", f"w:{who}")]
+    assert len([r for r in desk.sent if isinstance(r.body, CancelMessage)]) == 1
+    done = received(events.ErasureDone(workspace="w", customer=who, service="dispatch"), "done", after(hours=2))
+    await desk.takes(done)
+    assert await desk.rows("SELECT * FROM customer WHERE key = $1", f"w:{who}") == []
+    await desk.takes(received(cart("c1", who), "e3", after(hours=3)))
+    await desk.nobody_is_lost(after(hours=3))
+
+
+async def test_a_record_that_no_journey_can_apply_is_rejected(desk: Desk) -> None:
+    broken = received(order("1"), "e1", MONDAY)
+    broken.type = "order_exploded"
+    nowhere = received(commands.Enroll(workspace="w", customer="ann", journey="nowhere"), "x", MONDAY)
+    applied = await desk.takes(broken, nowhere)
+    assert [reason for _, reason in applied.rejected] == [
+        "ce_type: unknown type 'order_exploded' on events.purchase.v1",
+        "no journey 'nowhere'",
+    ]
