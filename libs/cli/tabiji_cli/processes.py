@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from tabiji_cli.local import Stack
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import project_root
 from tabiji_cli.stack.ports import LOOPBACK, free_port, require_free
@@ -25,6 +26,7 @@ from tabiji_common.settings import Settings
 
 SERVICES = ("ingest", "journey", "dispatch", "analytics")
 READY_WITHIN = 60.0
+DEATHS = 3  # of a service that is not ready yet: it will not become so
 
 
 @dataclass(frozen=True)
@@ -151,16 +153,19 @@ def start_services(supervisor: Supervisor, installation: Installation, names: Se
 
 
 async def ready(
-    client: httpx.AsyncClient, installation: Installation, logs: Path, names: Sequence[str] = SERVICES
+    client: httpx.AsyncClient, installation: Installation, stack: Stack, names: Sequence[str] = SERVICES
 ) -> None:
-    """Wait until every service says that it is ready; ``StackError`` with the end of its log where one does not."""
+    """Wait until every service says that it is ready.
+
+    Raises ``StackError`` with the end of its log where one dies again and again, or is not ready in a minute.
+    """
     until = time.monotonic() + READY_WITHIN
     for name in names:
         while answer := await _is_ready(client, installation.admin(name)):
-            if time.monotonic() > until:
-                raise StackError(
-                    f"{name} was not ready in {READY_WITHIN:.0f} s ({answer}):\n{tail(logs / f'{name}.log')}"
-                )
+            deaths = stack.supervisor.restarts(name)
+            if deaths >= DEATHS or time.monotonic() > until:
+                why = f"died {deaths} times" if deaths >= DEATHS else f"not ready in {READY_WITHIN:.0f} s, {answer}"
+                raise StackError(f"{name}: {why}:\n{tail(stack.logs / f'{name}.log')}")
             await asyncio.sleep(0.05)
 
 

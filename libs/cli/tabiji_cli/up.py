@@ -56,7 +56,7 @@ async def _up(running: Stack, ports: Ports, console: Console, say: Say, *, json:
     with sink.serve(ports.mail):
         start_services(running.supervisor, installation)
         async with client() as http:
-            await ready(http, installation, running.logs)
+            await ready(http, installation, running)
         await keys.register(dsn, made)
         shown = addresses(installation, made, running.home)
         console.print_json(msgspec.json.encode(shown).decode()) if json else console.print(panel(shown))

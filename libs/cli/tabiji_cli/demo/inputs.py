@@ -233,7 +233,7 @@ class Life:
                 continue
             day = (first + number * month).astimezone(SHOP_ZONE).date()
             day += timedelta(days=whole(1, 29, self.seed, name, "day"))
-            minutes = whole(0, 12 * 60, self.seed, name, "minute")
+            minutes = whole(0, 330, self.seed, name, "minute")
             looks = at(day, time(10)) + timedelta(minutes=minutes)
             cart = f"cart-{name}"
             yield from self._looks(looks, name)

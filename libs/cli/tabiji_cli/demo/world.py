@@ -56,7 +56,7 @@ async def world(
         mailbox = Mailbox(mails, lambda: master.now, seed)
         exits.enter_context(mailbox.serve(ports.mail))
         start_services(stack.supervisor, installation)
-        await ready(http, installation, stack.logs)
+        await ready(http, installation, stack)
         made = keys.keys(run.folder)
         await keys.register(installation.dsn, made)
         master.watch([Member(name, installation.admin(name)) for name in SERVICES])

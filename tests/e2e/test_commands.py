@@ -1,0 +1,162 @@
+"""The command line as a user has it: up, import, view, the demo, Ctrl-C."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from datetime import time as civil
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import psutil
+import pytest
+
+from tabiji_cli import cdnow
+from tabiji_cli.demo import expected
+from tests.e2e.driver import TABIJI, Command, tabiji
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+
+
+def eventually(look: Callable[[], Any], right: Callable[[Any], bool], seconds: float = 60.0) -> Any:
+    """What ``look`` finds once it is ``right``, or at the end of patience."""
+    deadline = time.monotonic() + seconds
+    while not right(found := look()) and time.monotonic() < deadline:
+        time.sleep(0.3)
+    return found
+
+
+def ready(command: Command) -> dict[str, str]:
+    """The addresses that `tabiji up --json` prints, once it does."""
+    assert command.process.stdout is not None
+    text = ""
+    for line in command.process.stdout:
+        text += line
+        if line.rstrip() == "}":
+            break
+    found: dict[str, str] = json.loads(text[text.index("{") :])
+    return found
+
+
+def history(folder: Path) -> tuple[Path, list[expected.Bought]]:
+    """The CDNOW sample as a file to import, and the same orders as the driver knows them."""
+    orders = [
+        expected.Bought(
+            order.order_id,
+            order.customer_id,
+            datetime.combine(order.ordered_on, civil(0), UTC),
+            order.amount_minor,
+        )
+        for order in cdnow.orders(cdnow.dataset())
+    ]
+    path = folder / "cdnow.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["order_id", "customer_id", "ordered_at", "amount", "currency"])
+        writer.writerows([o.order_id, o.customer, o.at.date().isoformat(), o.amount_minor, "USD"] for o in orders)
+    return path, orders
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.timeout(300)
+def test_imported_history_shows_in_the_views_and_ctrl_c_leaves_nobody(own_home: Path, tmp_path: Path) -> None:
+    path, orders = history(tmp_path)
+    with tabiji(own_home, "up", "--json") as up:
+        addresses = ready(up)
+        assert (own_home / "keys.json").stat().st_mode & 0o777 == 0o600
+        family = up.family()
+        assert len(family) > 5
+        assert "6,696 orders accepted" in up.also("import", "orders", str(path))
+        cells = expected.cohorts(orders, UTC)
+        found = eventually(
+            lambda: rows(up.also("view", "ltv_by_cohort", "--tz", "UTC", "--csv")),
+            lambda table: sum(int(row["orders"]) for row in table) == len(orders),
+        )
+        assert [(row["cohort_month"], int(row["month_index"]), int(row["active_customers"])) for row in found] == [
+            (cell.cohort_month, cell.month_index, cell.active_customers) for cell in cells
+        ]
+        assert [float(row["ltv_minor"]) for row in found] == pytest.approx([float(cell.ltv_minor) for cell in cells])
+        asked = httpx.get(f"{addresses['analytics']}/v1/views/ltv_by_cohort?tz=UTC&format=csv", timeout=30)
+        assert rows(asked.text) == found
+        assert "6,696 orders accepted" in up.also("import", "orders", str(path))  # again: harmless
+        time.sleep(1)
+        assert rows(up.also("view", "ltv_by_cohort", "--tz", "UTC", "--csv")) == found
+        status, said = up.interrupt()
+    assert status == 0
+    assert "draining and stopping everything that was started" in said
+    assert [name for name in ("ingest", "journey", "dispatch", "analytics") if f"stopped {name}" not in said] == []
+    assert [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE] == []
+
+
+@pytest.mark.timeout(300)
+def test_the_demo_runs_once_with_status_0_and_leaves_nobody(own_home: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.svg"
+    words = ("demo", "--customers", "30", "--days", "60", "--once", "--report", str(report))
+    with tabiji(own_home, *words) as demo:
+        said, _ = demo.process.communicate(timeout=240)
+        assert demo.process.returncode == 0, said
+    assert "every check holds" in said
+    assert "no lift is expected" in said
+    assert re.search(r"stopped Apache Kafka \(pid \d+\)", said)
+    assert report.read_text("utf-8").startswith("<svg")
+    assert _of_home(own_home) == []
+
+
+@pytest.mark.timeout(300)
+def test_ctrl_c_in_the_middle_of_the_demo_drains_and_says_so(own_home: Path) -> None:
+    with tabiji(own_home, "demo", "--customers", "60", "--days", "200") as demo:
+        assert demo.process.stdout is not None
+        for line in demo.process.stdout:
+            if "events to come" in line:
+                break
+        time.sleep(3)
+        status, said = demo.interrupt()
+    assert status == 1
+    assert "stopped before the end" in said
+    assert "draining and stopping everything that was started" in said
+    assert _of_home(own_home) == []
+
+
+def test_a_taken_port_is_named_with_the_setting_that_moves_it(own_home: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        environment = {
+            **os.environ,
+            "TABIJI_HOME": str(own_home),
+            "TABIJI_KAFKA_PORT": str(taken.getsockname()[1]),
+        }
+        done = subprocess.run([*TABIJI, "up"], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "TABIJI_KAFKA_PORT" in done.stdout + done.stderr
+
+
+def test_failpoints_and_topics_are_listed() -> None:
+    listed = subprocess.run([*TABIJI, "failpoints"], capture_output=True, text=True, check=True).stdout
+    for name in ("ingest.append.before", "runtime.turn.before_commit", "dispatch.send.before"):
+        assert name in listed
+    listed = subprocess.run([*TABIJI, "topics"], capture_output=True, text=True, check=True).stdout
+    assert "events.purchase.v1" in listed
+
+
+def _of_home(home: Path) -> list[int]:
+    """Processes that still work in that home."""
+    return [
+        process.info["pid"]
+        for process in psutil.process_iter(["pid", "environ"])
+        if (process.info["environ"] or {}).get("TABIJI_HOME") == str(home)
+    ]
