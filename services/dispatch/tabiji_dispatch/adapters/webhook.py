@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import aiohttp
 import httpx
 import msgspec
 from httpx_aiohttp import AiohttpTransport
@@ -60,7 +61,7 @@ class WebhookProvider:
             return _lost(payload, "timeout")
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             return Verdict(Result.CONFIG, "url")
-        except (httpx.HTTPError, OSError) as error:  # the mapped class may be wrong; what counts is whether a byte left
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:  # classes mislead; whether a byte left does not
             return _lost(payload, type(error.__cause__ or error).__name__)
         return verdict_of(response.status_code, response.headers.get("retry-after"))
 
