@@ -1,7 +1,8 @@
 """Two clocks in one object: ``now()`` is business time, ``elapsed()`` is machine time.
 
 Business time decides what is due, late or today. Machine time measures leases, timeouts, back-off and rates; it never
-scales. On the live clock business time is the wall's; in stepped simulation it is the last tick that the time-master gave.
+scales. On the live clock business time is the wall's; in stepped simulation it is the last tick that the time-master
+gave.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The payloads between services: commands, transitions, sends and outcomes. No personal data in any of them but ``Handover``."""
+"""The payloads between services: commands, transitions, sends and outcomes. No personal data in any of them but
+``Handover``.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     customer: str
 
 
-# --- journey.command.v1, dispatch.command.v1, analytics.command.v1 -----------------------------------------------------
+# --- journey.command.v1, dispatch.command.v1, analytics.command.v1 ----------------------------------------------------
 
 
 class JourneyCommand(Payload, frozen=True, kw_only=True, omit_defaults=True):
@@ -105,8 +107,8 @@ class Transition(Payload, frozen=True, kw_only=True, omit_defaults=True):
     """An enrollment moved.
 
     ``kind``: entered, moved, finished, exited, converted (the goal; moves nobody), suppressed (a message that was
-    decided and not sent), corrected (a late outcome). ``cause`` says why in one closed word (event, timer, outcome, command, entry,
-    revoked), ``cause_id`` is the record or timer behind it, ``reason`` the exit's or suppression's.
+    decided and not sent), corrected (a late outcome). ``cause`` says why in one closed word (event, timer, outcome,
+    command, entry, revoked), ``cause_id`` is the record or timer behind it, ``reason`` the exit's or suppression's.
     """
 
     enrollment: str

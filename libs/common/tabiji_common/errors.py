@@ -12,7 +12,7 @@ class Retry(TabijiError):
 
 
 class Reject(TabijiError):
-    """This record can never apply: dead-letter it with the reason; its customer goes on.
+    """The record can never apply: dead-letter it with the reason; its customer goes on.
 
     ``field`` names the offending part as a path (``properties.total``), ``rule`` the rule it broke.
     """

@@ -7,18 +7,21 @@ and nowhere else.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
+
+B = TypeVar("B")
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What every event carries.
 
     ``customer`` is the user id where known, else the anonymous id (then ``anonymous`` is true); it is also the
-    second half of the record's key. ``properties`` are the shop's own, as received; ``medium`` is the campaign medium of the
-    visit (``context.campaign.medium``); ``pii`` holds personal fields (email, phone, names, address, birthday, line_id
-    and every trait not listed as plain).
+    second half of the record's key. ``properties`` are the shop's own, as received; ``medium`` is the campaign medium
+    of the visit (``context.campaign.medium``); ``pii`` holds personal fields (email, phone, names, address, birthday,
+    line_id and every trait not listed as plain).
     """
 
     workspace: str
@@ -29,6 +32,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     properties: dict[str, Any] = {}
     medium: str | None = None
     pii: dict[str, Any] = {}
+
+    def then(self, kind: Callable[..., B], **fields: Any) -> B:
+        """A payload of ``kind`` about the same customer."""
+        return kind(workspace=self.workspace, customer=self.customer, **fields)
 
 
 # --- events.purchase.v1 ---------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """Named places where a test may stop, slow or kill this process; inert unless ``TABIJI_FAILPOINTS`` names one.
 
-``TABIJI_FAILPOINTS="journey.commit.before=kill@3;dispatch.send.before=sleep:0.3"``: kill at the third hit, sleep at every hit.
-Actions: ``kill`` (SIGKILL), ``stop`` (SIGSTOP), ``sleep:SECONDS``, ``error`` (raises ``FailpointError``). Each action taken adds a line to the file named by
-``TABIJI_FAILPOINT_LOG``, so that a driver outside can tell that it was hit.
+``TABIJI_FAILPOINTS="journey.commit.before=kill@3;dispatch.send.before=sleep:0.3"``: kill at the third hit, sleep at
+every hit. Actions: ``kill`` (SIGKILL), ``stop`` (SIGSTOP), ``sleep:SECONDS``, ``error`` (raises ``FailpointError``).
+Each action taken adds a line to the file named by ``TABIJI_FAILPOINT_LOG``, so that a driver outside can tell that it
+was hit.
 """
 
 from __future__ import annotations

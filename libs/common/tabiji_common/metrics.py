@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from prometheus_client import Counter, Gauge, Histogram
+
+from tabiji_common.logs import logger
+
+if TYPE_CHECKING:
+    from tabiji_common.kafka.loop import Loop
+    from tabiji_common.kafka.transact import Written
+
+log = logger(__name__)
 
 TURNS = Counter("tabiji_runtime_turns_total", "Transactions that the loop committed", ["group"])
 RECORDS = Counter("tabiji_runtime_records_total", "Records applied", ["group"])
@@ -24,3 +34,17 @@ LAG = Gauge("tabiji_runtime_lag_records", "Records in the log that are not appli
 TURN_SECONDS = Histogram("tabiji_runtime_turn_seconds", "Time of one transaction, commit included", ["group"])
 PRODUCER_REPLACED = Counter("tabiji_runtime_producer_replaced_total", "Producers thrown away after an error")
 PRODUCE_FAILED = Counter("tabiji_runtime_produce_failed_total", "Appends whose ack did not come")
+
+
+def measure(loop: Loop, written: Written, records: int) -> None:
+    """Count a committed turn; one line for each refusal, none for success."""
+    group = loop.group
+    TURNS.labels(group).inc()
+    RECORDS.labels(group).inc(records)
+    REPEATS.labels(group).inc(written.repeats)
+    REJECTED.labels(group).inc(len(written.dead))
+    for record, reason in written.dead:
+        log.warning("record_rejected", topic=record.topic, p=record.partition, offset=record.offset, reason=reason)
+    OUTBOX.labels(group).set(len(loop.outbox))
+    HELD.labels(group).set(len(loop.outbox.waiting))
+    PARKED.labels(group).set(len(loop.parked))

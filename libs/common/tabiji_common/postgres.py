@@ -36,6 +36,8 @@ async def connect_pool(dsn: str, schema: str, *, size: int = 4, patient: bool = 
         dsn,
         min_size=1,
         max_size=size,
+        timeout=5,
+        command_timeout=None if patient else 8,
         server_settings={**session, "application_name": f"tabiji-{schema}"},
         init=_codecs,
     )
@@ -63,13 +65,16 @@ def migrate(dsn: str, schema: str, scripts: Path) -> None:
     command.upgrade(config, "head")
 
 
-# SQLSTATE classes: 08 connection, 40 rollback, 53 resources, 57 operator, 25P03 idle in transaction, 55P03 lock timeout.
+# SQLSTATE classes: 08 connection, 40 rollback, 53 resources, 57 operator, 25P03 idle in transaction, 55P03 lock
+# timeout.
 _RETRY = ("08", "40", "53", "57", "25P", "55P")
 _DATA = ("22", "23")
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same batch may succeed later: the infrastructure failed, not the data."""
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return True  # a migration changed a table under a prepared statement
     if isinstance(error, asyncpg.PostgresError):
         return (getattr(error, "sqlstate", None) or "").startswith(_RETRY)
     return isinstance(error, (asyncpg.InterfaceError, ConnectionError, TimeoutError, OSError))

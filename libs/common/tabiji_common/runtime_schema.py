@@ -1,4 +1,6 @@
-"""The runtime's own tables, one set in each stateful service's schema: ownership, offsets, inbox, outbox, parked customers."""
+"""The runtime's own tables, one set in each stateful service's schema: ownership, offsets, inbox, outbox, parked
+customers.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ partition_owner = sa.Table(
     sa.Column("grp", sa.Text, primary_key=True),
     sa.Column("p", sa.Integer, primary_key=True),
     sa.Column("epoch", sa.BigInteger, nullable=False),
-    comment="The fence: who took the newest epoch of p is its one writer",
+    sa.Column("turn", sa.BigInteger, nullable=False, server_default="0"),
+    comment="The fence: who took the newest epoch of p is its one writer; turn is the newest transaction that says so",
 )
 consumer_offset = sa.Table(
     "consumer_offset",
@@ -56,6 +59,7 @@ _RECORD = (
     ("accepted_at", _instant),
     ("mode", sa.Text),
     ("body_hash", sa.Text),
+    ("day", sa.Text),
     ("value", pg.BYTEA),
 )
 

@@ -1,18 +1,19 @@
 """A process of Tabiji: ``Service("vip").consume(PURCHASES, announce_vip).run()``.
 
-``run`` brings the consumer group, decoding, offsets, bounded retry, dead letters, ``/livez /readyz /metrics``, JSON logs and a clean
-stop. A service that keeps state gives ``run`` a function that builds it (``stateful``).
+``run`` brings the consumer group, decoding, offsets, bounded retry, dead letters, ``/livez /readyz /metrics``, JSON
+logs and a clean stop. A service that keeps state gives ``run`` a function that builds it (``stateful``).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import ipaddress
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 import asyncpg
 import uvicorn
@@ -22,18 +23,32 @@ from fastapi import FastAPI
 from tabiji_common import failpoints, logs
 from tabiji_common.admin import admin_app, ask_time_master
 from tabiji_common.clock import Clock, LiveClock, SteppedClock
+from tabiji_common.commands import SendCommand
 from tabiji_common.errors import Misconfigured
+from tabiji_common.events import CustomerEvent, EngagementEvent, PageViewEvent, PurchaseEvent
+from tabiji_common.kafka import inbox as inbox_upkeep
 from tabiji_common.kafka.client import Cluster
 from tabiji_common.kafka.log import KafkaMembership, KafkaProbes, KafkaReader
-from tabiji_common.kafka.loop import Loop, Parts
+from tabiji_common.kafka.loop import Loop
+from tabiji_common.kafka.ports import Parts
 from tabiji_common.kafka.producer import Producer
 from tabiji_common.kafka.stateless import StatelessLoop
 from tabiji_common.kafka.turn import Stateful
+from tabiji_common.kafka.wiring import Takes
 from tabiji_common.postgres import connect_pool, migrate
 from tabiji_common.settings import Settings
 from tabiji_common.topics import Record, Topic
 
 E = TypeVar("E")
+# A topic of several types takes handlers of any of them: one variable, and one overload of ``consume``, for each
+# family.
+Purchase = TypeVar("Purchase", bound=PurchaseEvent)
+PageView = TypeVar("PageView", bound=PageViewEvent)
+Engagement = TypeVar("Engagement", bound=EngagementEvent)
+Customer = TypeVar("Customer", bound=CustomerEvent)
+Send = TypeVar("Send", bound=SendCommand)
+H = TypeVar("H")
+Handles = Callable[[H], Awaitable[list[Record[Any]]]]
 Build = Callable[["Service"], Awaitable[None]]
 
 
@@ -62,22 +77,35 @@ class Service:
         self._scripts = folder
         return self
 
-    def consume(self, topic: Topic[E], handler: Callable[[E], Awaitable[list[Record[Any]]]]) -> Self:
-        """Give every event of ``topic`` to ``handler``; what it returns goes to Kafka. No state is kept."""
+    @overload
+    def consume(self, topic: Topic[PurchaseEvent], handler: Handles[Purchase]) -> Self: ...
+    @overload
+    def consume(self, topic: Topic[PageViewEvent], handler: Handles[PageView]) -> Self: ...
+    @overload
+    def consume(self, topic: Topic[EngagementEvent], handler: Handles[Engagement]) -> Self: ...
+    @overload
+    def consume(self, topic: Topic[CustomerEvent], handler: Handles[Customer]) -> Self: ...
+    @overload
+    def consume(self, topic: Topic[SendCommand], handler: Handles[Send]) -> Self: ...
+    @overload
+    def consume(self, topic: Topic[E], handler: Handles[E]) -> Self: ...
+    def consume(self, topic: Topic[Any], handler: Handles[Any]) -> Self:
+        """Give the events of ``topic`` that ``handler``'s annotation names to it; what it returns goes to Kafka.
+
+        No state is kept. A handler of a type that the topic does not hold is a type error, and a ``TypeError`` here.
+        """
+        Takes(topic, handler)
         self._consumes.append((topic, handler))
         return self
 
     def stateful(self, pipeline: Stateful, inputs: Sequence[Topic[Any]], *, inbox: bool = False) -> None:
         """Run ``pipeline`` on the turns of ``inputs``; ``inbox`` drops records that were applied before."""
         self._stateful = (pipeline, inbox)
-        parts = Parts(
-            self.pool,
-            self.clock,
-            KafkaMembership(self.cluster, self.name),
-            KafkaReader(self.cluster, self.name),
-            KafkaProbes(self.cluster),
-            self.producer,
-        )
+        if inbox and not self.clock.simulated:
+            self.background(lambda: inbox_upkeep.keep_up(self.pool, self.clock, self.name))
+        reader = KafkaReader(self.cluster, self.name)
+        membership, probes = KafkaMembership(self.cluster, self.name), KafkaProbes(self.cluster)
+        parts = Parts(self.pool, self.clock, membership, reader, probes, self.producer, board=reader)
         names = [topic.name for topic in inputs]
         self.loop = Loop(
             self.name,
@@ -140,31 +168,32 @@ class Service:
                 await asyncio.wait_for(self.pool.close(), 5)
 
     async def _serve(self) -> None:
-        loops = [StatelessLoop(self.name, self.cluster, *pair, self.producer) for pair in self._consumes]
-        tasks = [asyncio.ensure_future(loop.run()) for loop in loops]
-        tasks += [asyncio.ensure_future(run()) for run in self._background]
+        loops: list[StatelessLoop | Loop] = [
+            StatelessLoop(self.name, self.cluster, *pair, self.producer) for pair in self._consumes
+        ]
+        looping = [asyncio.ensure_future(loop.run()) for loop in loops if isinstance(loop, StatelessLoop)]
         if self.loop is not None and self._stateful is not None:
             pipeline, inbox = self._stateful
-            tasks.append(asyncio.ensure_future(self.loop.run(pipeline, inbox=inbox)))
+            loops.append(self.loop)
+            looping.append(asyncio.ensure_future(self.loop.run(pipeline, inbox=inbox)))
+        background = [asyncio.ensure_future(run()) for run in self._background]
         servers = self._http_servers()
         serving = [asyncio.ensure_future(server.serve()) for server in servers]
         self.ready = True
         gc.collect()
         gc.freeze()
         stop = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait({*tasks, *serving, stop}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*looping, *background, *serving, stop}, return_when=asyncio.FIRST_COMPLETED)
         self.ready = False
-        for loop in (*loops, *([self.loop] if self.loop else [])):
+        ended = [task for task in (*looping, *background) if task.done()]
+        for loop in loops:
             loop.stop()
+        if looping:
+            await asyncio.wait(looping, timeout=10)
         for server in servers:
             server.should_exit = True
-        ended = [task for task in tasks if task.done()]
-        await asyncio.wait(
-            {*serving, *tasks[: len(loops)], *tasks[len(loops) + len(self._background) :]},
-            timeout=10,
-        )
-        for task in (*tasks, *serving):
-            task.cancel()
+        await asyncio.wait(serving, timeout=5)
+        await _end([*looping, *background, *serving, stop])
         for task in ended:
             task.result()  # what stopped the process is raised
 
@@ -189,6 +218,12 @@ class Service:
         ]
 
 
+async def _end(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=5)
+
+
 class _Server(uvicorn.Server):
     """A server that leaves signals to the service."""
 
@@ -197,6 +232,4 @@ class _Server(uvicorn.Server):
 
     def capture_signals(self) -> Any:
         """Nothing: the service has them."""
-        import contextlib  # noqa: PLC0415 - used here only
-
         return contextlib.nullcontext()

@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     )
     timezone: str = Field("Asia/Tokyo", description="Zone of the workspace")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
-    test_hooks: bool = Field(False, description="Open the admin routes that only tests use (failpoints)")
+    test_hooks: bool = Field(default=False, description="Open the admin routes that only tests use (failpoints)")
 
     @property
     def effective_admin_port(self) -> int:

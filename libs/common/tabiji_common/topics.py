@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from tabiji_common import commands, events
+from tabiji_common.cause import cause
 from tabiji_common.errors import Reject
 
 P = TypeVar("P")
@@ -35,8 +36,8 @@ class Mode(StrEnum):
 class Record(Generic[P]):
     """An event or command on its way into a topic. ``key`` is ``workspace:customer``; times are aware UTC.
 
-    ``body_hash`` is a hash of the client's event (without ``sentAt``), ``day`` the UTC day (ISO) of the client's raw timestamp: both stay
-    the same when the client sends the event again.
+    ``body_hash`` is a hash of the client's event (without ``sentAt``), ``day`` the UTC day (ISO) of the client's raw
+    timestamp: both stay the same when the client sends the event again.
     """
 
     topic: Topic[P]
@@ -133,17 +134,26 @@ class Topic(Generic[P]):
         self,
         body: P,
         *,
-        id: str,  # noqa: A002 - the CloudEvents attribute's name
-        source: str,
-        occurred_at: datetime,
-        accepted_at: datetime,
+        id: str | None = None,  # noqa: A002 - the CloudEvents attribute's name
+        source: str | None = None,
+        occurred_at: datetime | None = None,
+        accepted_at: datetime | None = None,
         type: str | None = None,  # noqa: A002 - the CloudEvents attribute's name
-        mode: Mode = Mode.LIVE,
+        mode: Mode | None = None,
         body_hash: str = "",
         day: str = "",
     ) -> Record[P]:
-        """A record of ``body`` under its customer's key."""
+        """A record of ``body`` under its customer's key.
+
+        In a handler without state what is left out comes from the event at hand: its times and mode, the service's
+        source, and an id derived from the event's, so that a repeat makes the same record.
+        """
         payload: Any = body
+        if id is None or source is None or occurred_at is None or accepted_at is None:
+            of = cause()
+            id = id or derived_id(of.service, *of.identity, self.name, of.next_number(self.name))  # noqa: A001
+            source, mode = source or f"tabiji/{of.service}", mode or Mode(of.mode)
+            occurred_at, accepted_at = occurred_at or of.occurred_at, accepted_at or of.accepted_at
         return Record(
             self,
             customer_key(payload.workspace, payload.customer),
@@ -153,7 +163,7 @@ class Topic(Generic[P]):
             occurred_at,
             accepted_at,
             body,
-            mode,
+            mode or Mode.LIVE,
             body_hash,
             day,
         )

@@ -76,7 +76,8 @@ async def create_topics(settings: Settings, *, extra: dict[str, dict[str, str]] 
         for found in await admin.describe_topics(sorted(set(wanted) & there)):
             if len(found["partitions"]) != settings.partitions:
                 raise Misconfigured(
-                    f"topic {found['topic']} has {len(found['partitions'])} partitions, TABIJI_PARTITIONS says {settings.partitions}"
+                    f"topic {found['topic']} has {len(found['partitions'])} partitions,"
+                    f" TABIJI_PARTITIONS says {settings.partitions}"
                 )
     except (KafkaError, OSError) as error:
         raise Retry(f"topics were not created: {error!r}") from error

@@ -61,6 +61,6 @@ class Barriers:
         floor = min((self.newest[p].number if p in self.newest else -1 for p in owned), default=-1)
         while self.probes and self.probes[0].number <= floor:
             self.probes.popleft()
-        if len(self.probes) > 100:  # noqa: PLR2004 - a bound on memory, not a rule
+        if len(self.probes) > 100:
             self.probes = deque(probe for n, probe in enumerate(self.probes) if n % 2 or n == len(self.probes) - 1)
         return dict(self.newest)

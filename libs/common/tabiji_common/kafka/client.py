@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -13,7 +13,6 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from tabiji_common.clock import from_millis
-from tabiji_common.errors import Reject
 from tabiji_common.kafka.turn import Received
 from tabiji_common.settings import Settings
 from tabiji_common.topics import Mode, parse_time
@@ -71,6 +70,19 @@ class Cluster:
             fetch_max_wait_ms=100,
         )
 
+    def stateless(self, group: str) -> AIOKafkaConsumer:
+        """A consumer of a group whose offsets live in Kafka; it commits them itself."""
+        return AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            group_id=self.name(group),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=500,
+            max_poll_interval_ms=2**31 - 1,  # a batch may be retried for longer than any limit
+            fetch_max_wait_ms=100,
+        )
+
     def prober(self) -> AIOKafkaConsumer:
         """A consumer without a group that asks for end offsets."""
         return AIOKafkaConsumer(bootstrap_servers=self.bootstrap, group_id=None, enable_auto_commit=False)
@@ -87,26 +99,33 @@ class IgnoreRebalances(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 def received(topic: str, raw: ConsumerRecord[bytes, bytes]) -> Received:
-    """A client's record as ours; a header that cannot be read becomes a type that no topic knows."""
+    """A client's record as ours. What is wrong with its key or headers is named in ``fault``; its body is then refused.
+
+    PostgreSQL keeps no NUL: it is shown as U+FFFD, so that such a record can be dead-lettered.
+    """
+    fault = ""
     headers = {name: value.decode("utf-8", "replace") for name, value in raw.headers}
-    appended_at = from_millis(raw.timestamp)
+    key = (raw.key or b"").decode("utf-8", "replace")
+    if "\0" in key or any("\0" in text for text in headers.values()):
+        fault = "a key or header holds NUL"
+        key, headers = key.replace("\0", NUL_SHOWN), {k: v.replace("\0", NUL_SHOWN) for k, v in headers.items()}
+    occurred_at = accepted_at = appended_at = from_millis(raw.timestamp)
+    mode = Mode.LIVE
     try:
-        occurred_at = parse_time(headers["ce_time"])
-        accepted_at = parse_time(headers.get("ce_acceptedat", headers["ce_time"]))
-        if occurred_at.tzinfo is None or accepted_at.tzinfo is None:
-            raise Reject("needs a zone", "ce_time")
-        occurred_at, accepted_at = occurred_at.astimezone(UTC), accepted_at.astimezone(UTC)
+        occurred_at = _instant(headers["ce_time"])
+        accepted_at = _instant(headers.get("ce_acceptedat", headers["ce_time"]))
         mode = Mode(headers.get("mode", "live"))
         type_ = headers["ce_type"]
-    except (KeyError, ValueError, OverflowError, Reject):
-        occurred_at = accepted_at = appended_at
-        mode, type_ = Mode.LIVE, UNREADABLE
+    except (KeyError, ValueError, OverflowError):
+        fault, type_ = fault or "needs ce_type, ce_time with a zone, and a known mode", headers.get("ce_type", "")
+    if ":" not in key:
+        fault = fault or "the key is not workspace:customer"
     return Received(
         topic=topic,
         partition=raw.partition,
         offset=raw.offset,
         appended_at=appended_at,
-        key=(raw.key or b"").decode("utf-8", "replace"),
+        key=key,
         id=headers.get("ce_id", f"{topic}/{raw.partition}/{raw.offset}"),
         type=type_,
         source=headers.get("ce_source", ""),
@@ -116,13 +135,21 @@ def received(topic: str, raw: ConsumerRecord[bytes, bytes]) -> Received:
         body_hash=headers.get("bodyhash", ""),
         value=raw.value or b"",
         day=_day(headers.get("day", ""), accepted_at),
+        fault=fault,
     )
 
 
-UNREADABLE = "\x00unreadable"
+NUL_SHOWN = "\N{REPLACEMENT CHARACTER}"
 
 
-def _day(text: str, accepted_at: datetime) -> Any:
+def _instant(text: str) -> datetime:
+    when = parse_time(text)
+    if when.tzinfo is None:
+        raise ValueError("a time needs a zone")
+    return when.astimezone(UTC)
+
+
+def _day(text: str, accepted_at: datetime) -> date:
     try:
         return datetime.fromisoformat(text).date() if text else accepted_at.date()
     except ValueError:

@@ -7,6 +7,7 @@ from typing import Any
 from tabiji_common.errors import Retry
 from tabiji_common.kafka.loop import Loop
 from tabiji_common.metrics import LAG
+from tabiji_common.postgres import is_transient
 from tabiji_common.topics import format_time
 
 STALLED = 60.0
@@ -23,25 +24,24 @@ async def lag(loop: Loop) -> int:
 
 async def snapshot(loop: Loop) -> dict[str, Any]:
     """One look: two equal ones in a row that are idle mean that nothing moves."""
-    busy, work = (
-        loop.busy or loop.woken.is_set() or loop.publisher.busy,
-        loop.work + loop.publisher.work,
-    )
+    busy = loop.busy
     now = loop.parts.clock.now()
     try:
         behind = await lag(loop)
         async with loop.parts.pool.acquire() as connection:
             status = await loop.pipeline.status(connection, loop.owned, now)
-    except (Retry, OSError):
-        return {"busy": True, "work": work}
+    except Exception as error:
+        if not (isinstance(error, Retry) or is_transient(error)):
+            raise
+        return {"busy": True, "work": loop.work}
     return {
         "now": format_time(now),
         "owned": sorted(loop.owned),
         "partitions": loop.partitions,
         "lag": behind,
         "unpublished": len(loop.outbox),
-        "busy": busy or loop.busy or loop.woken.is_set(),
-        "work": loop.work + loop.publisher.work,
+        "busy": busy or loop.busy,
+        "work": loop.work,
         "due": status.due,
         "machine": status.machine,
         "next_due": format_time(status.next_due) if status.next_due else None,

@@ -23,6 +23,7 @@ class Merge:
         self.queues: dict[Place, deque[Received]] = {}
         self.fetched: dict[Place, datetime] = {}
         self.position: dict[Place, int] = {}
+        self._first = 0
 
     def assign(self, positions: Mapping[Place, int]) -> None:
         """Start anew at these next offsets; everything read before is dropped."""
@@ -42,16 +43,19 @@ class Merge:
         return len(self.queues[place])
 
     def take(self, limit: int, ends: Mapping[Place, int]) -> list[Received]:
-        """At most ``limit`` records in append order per partition number.
+        """At most ``limit`` records in append order per partition number, beginning with another number each time.
 
-        ``ends`` are end offsets asked for lately: a topic that was read that far bounds nothing, one that was not bounds
-        its partition number at the time of its last record read.
+        ``ends`` are end offsets asked for lately: a topic that was read that far bounds nothing, one that was not
+        bounds its partition number at the time of its last record read.
         """
         taken: list[Received] = []
-        for p in sorted({p for _, p in self.queues}):
+        numbers = sorted({p for _, p in self.queues})
+        behind = [p for p in numbers if p >= self._first]
+        for p in [*behind, *numbers[: len(numbers) - len(behind)]]:
             if len(taken) >= limit:
                 break
             self._take_from(p, limit, ends, taken)
+            self._first = p + 1  # a number with a backlog lets the others go before its next part
         return taken
 
     def _take_from(self, p: int, limit: int, ends: Mapping[Place, int], taken: list[Received]) -> None:

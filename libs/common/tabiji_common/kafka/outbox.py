@@ -1,4 +1,6 @@
-"""The outbox as its owner remembers it: what may go out now, in order for each customer. Pure; the rows are in ``store``."""
+"""The outbox as its owner remembers it: what may go out now, in order for each customer. Pure; the rows are in
+``store``.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +29,7 @@ class Row:
     accepted_at: datetime
     mode: str
     body_hash: str
+    day: str
     value: bytes
     headers: Headers
     held: bool = False
@@ -48,6 +51,7 @@ class Row:
             record.accepted_at,
             record.mode.value,
             record.body_hash,
+            record.day,
             record.value(),
             record.headers(),
             held=held,
@@ -67,6 +71,7 @@ class Row:
             record.accepted_at,
             record.mode.value,
             record.body_hash,
+            record.day.isoformat(),
             record.value,
             [],
             reason=reason,
@@ -84,6 +89,7 @@ class Row:
             self.accepted_at,
             self.mode,
             self.body_hash,
+            self.day,
         )
         return [*headers, ("reason", self.reason.encode())] if self.reason else headers
 
@@ -103,11 +109,23 @@ class Outbox:
             if row.held:
                 self.waiting[row.id] = row
 
-    def keep(self, owned: frozenset[int]) -> None:
-        """Forget the rows of numbers that are no longer owned; their new owner reads them."""
-        self.rows = {p: rows for p, rows in self.rows.items() if p in owned}
-        self.acked = [slot for slot in self.acked if slot[0] in owned]
-        self.waiting = {id_: row for id_, row in self.waiting.items() if row.slot[0] in owned}
+    def reconcile(self, rows: Iterable[Row], kept: frozenset[int], barrier: int) -> None:
+        """Become what the database has (``rows``, in order): what is not there is gone, and what was never heard of is
+        new.
+
+        Of the numbers in ``kept`` memory knows more than the database: what was handed over, released or acked. All
+        other rows get a fresh ``barrier``, for those live in memory.
+        """
+        known = {slot: row for p, mine in self.rows.items() if p in kept for slot, row in mine.items()}
+        acked, there = set(self.acked), set()
+        self.rows = {}
+        for row in rows:
+            there.add(row.slot)
+            if row.slot not in acked:
+                row.barrier = barrier
+                self.rows.setdefault(row.slot[0], {})[row.slot] = known.get(row.slot, row)
+        self.acked = [slot for slot in self.acked if slot in there]
+        self.waiting = {row.id: row for mine in self.rows.values() for row in mine.values() if row.held}
 
     def passed(self, newest: dict[int, int]) -> list[Row]:
         """Held rows whose barrier is among the probes passed (``newest``: by number, the newest probe's)."""

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tabiji_common.errors import Misconfigured
-from tabiji_common.kafka import store
+from tabiji_common.kafka import parking, store
 from tabiji_common.kafka.merge import Place
 from tabiji_common.kafka.outbox import Row
+from tabiji_common.kafka.ports import Parts
 from tabiji_common.logs import logger
 from tabiji_common.metrics import TAKEN
 from tabiji_common.postgres import Connection
-
-if TYPE_CHECKING:
-    from tabiji_common.kafka.loop import Parts
 
 log = logger(__name__)
 REJOIN_AFTER = 40  # failed proofs, 0.1 s apart
@@ -24,7 +21,7 @@ REJOIN_AFTER = 40  # failed proofs, 0.1 s apart
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What the committed state says of the numbers now owned."""
+    """What the committed state says of the numbers now owned: next offsets, outbox in order, parked customers."""
 
     offsets: dict[Place, int]
     leftovers: list[Row]
@@ -40,19 +37,27 @@ class Ownership:
         self.offsets: dict[Place, int] = {}
         self.cluster = ""
         self._unproven = 0
+        self._joined = False
 
     async def join(self) -> str:
         """Connect and join; the cluster's id."""
         self.cluster = await self.parts.probes.start()
         await self.parts.reader.start()
-        await self.parts.membership.start()
+        await self._rejoin()
         return self.cluster
 
     async def leave(self) -> None:
-        """Leave the group and disconnect."""
-        await self.parts.membership.stop()
-        await self.parts.reader.stop()
-        await self.parts.probes.stop()
+        """Leave the group and disconnect; a log that does not answer is left as it is."""
+        for stop in (self.parts.membership.stop, self.parts.reader.stop, self.parts.probes.stop):
+            try:
+                await asyncio.wait_for(stop(), 5)
+            except Exception as error:  # noqa: BLE001 - the process ends, whatever the client says
+                log.warning("left_without_answer", error=repr(error))
+
+    def forget(self, partitions: frozenset[int]) -> None:
+        """These are another process's now."""
+        self.epochs = {p: epoch for p, epoch in self.epochs.items() if p not in partitions}
+        self.offsets = {place: offset for place, offset in self.offsets.items() if place[1] not in partitions}
 
     async def proven(self, wanted: frozenset[int]) -> bool:
         """Whether the group still counts this process in; after many failures it joins anew."""
@@ -62,11 +67,21 @@ class Ownership:
         self._unproven += 1
         await asyncio.sleep(0.1)
         if self._unproven >= REJOIN_AFTER:
-            self._unproven = 0
             log.warning("rejoining", group=self.group)
+            self._joined = False
+            await self._rejoin()
+        return False
+
+    async def wanted(self) -> frozenset[int]:
+        """The numbers that the group assigns to this process; empty while it is being rearranged."""
+        await self._rejoin()
+        return self.parts.membership.assigned()
+
+    async def _rejoin(self) -> None:
+        if not self._joined:
             await self.parts.membership.stop()
             await self.parts.membership.start()
-        return False
+            self._joined, self._unproven = True, 0
 
     async def take(self, wanted: frozenset[int], new: frozenset[int]) -> Taken:
         """Own exactly ``wanted``; the numbers in ``new`` get a new epoch, and only then is their state read."""
@@ -79,8 +94,8 @@ class Ownership:
             async with connection.transaction():
                 await store.hold(connection, self.group, epochs)
                 offsets = await self._offsets(connection, wanted)
-                leftovers = await store.leftovers(connection, new)
-                parked = await store.parked_keys(connection, new)
+                leftovers = await store.leftovers(connection, wanted)
+                parked = await parking.parked_keys(connection, wanted)
         self.epochs, self.offsets = epochs, offsets  # only now: a number half taken is taken again
         return Taken(offsets, leftovers, parked)
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
+import asyncpg
+
+from tabiji_common.clock import Clock
+from tabiji_common.kafka.gauge import Board
 from tabiji_common.kafka.merge import Place
+from tabiji_common.kafka.producer import Appender
 from tabiji_common.kafka.turn import Received
 
 
@@ -45,7 +51,8 @@ class Reader(Protocol):
         ...
 
     async def fetch(self, seconds: float, *, paused: Iterable[Place] = ()) -> dict[Place, list[Received]]:
-        """What has come, or after ``seconds`` nothing; ``paused`` places are passed over. A cancelled fetch loses nothing.
+        """What has come, or after ``seconds`` nothing; ``paused`` places are passed over. A cancelled fetch loses
+        nothing.
 
         Raises ``Misconfigured`` where the log no longer has a place's next offset.
         """
@@ -70,3 +77,16 @@ class Probes(Protocol):
     async def starts(self, places: Iterable[Place]) -> dict[Place, int]:
         """The first offset still kept of each place."""
         ...
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a loop is made of; ``__main__`` or a test chooses them."""
+
+    pool: asyncpg.Pool[Any]
+    clock: Clock
+    membership: Membership
+    reader: Reader
+    probes: Probes
+    producer: Appender
+    board: Board | None = None

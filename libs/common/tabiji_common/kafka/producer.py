@@ -1,7 +1,8 @@
 """Appending to Kafka: ``append`` returns once every record is acked by all in-sync replicas, or raises ``Retry``.
 
-While one batch of a partition is in flight the next one fills, so many small appends share few requests. There is no idempotence
-and there are no transactions: receivers drop repeats by key. After any failure the client is thrown away and built anew.
+While one batch of a partition is in flight the next one fills, so many small appends share few requests. There is no
+idempotence and there are no transactions: receivers drop repeats by key. After any failure the client is thrown away
+and built anew.
 """
 
 from __future__ import annotations

@@ -47,11 +47,11 @@ class Publisher:
             if rows:
                 self._task = asyncio.create_task(self._publish(rows))
 
-    async def drain(self) -> None:
-        """Wait until everything that may go has gone."""
+    async def drain(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Wait until everything that may go has gone, or ``until`` says so."""
         self.kick()
-        while self._task is not None:
-            await asyncio.wait({self._task})
+        while self._task is not None and not until():
+            await asyncio.wait({self._task}, timeout=0.5)
 
     async def _publish(self, rows: list[Row]) -> None:
         try:

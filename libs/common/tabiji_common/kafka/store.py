@@ -1,9 +1,8 @@
-"""The runtime's SQL: epochs, offsets, inbox, outbox and parked customers, set-based, inside the caller's transaction."""
+"""The runtime's SQL: epochs, offsets, inbox and outbox, set-based, inside the caller's transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from tabiji_common.errors import Fenced
@@ -11,15 +10,11 @@ from tabiji_common.kafka.merge import Place
 from tabiji_common.kafka.outbox import Row, Slot
 from tabiji_common.kafka.turn import Received
 from tabiji_common.postgres import Connection
-from tabiji_common.topics import Mode, identity_hash, split_key
+from tabiji_common.topics import identity_hash, split_key
 
 _OUTBOX = (
     *("p", "epoch", "n", "held", "reason", "topic", "key", "id", "type", "source"),
-    *("occurred_at", "accepted_at", "mode", "body_hash", "value"),
-)
-_PARKED = (
-    *("p", "partition_offset", "appended_at", "topic", "key", "id", "type", "source"),
-    *("occurred_at", "accepted_at", "mode", "body_hash", "value"),
+    *("occurred_at", "accepted_at", "mode", "body_hash", "day", "value"),
 )
 PAGE_VIEW_TOPIC = "events.page_view.v1"
 
@@ -33,6 +28,30 @@ async def bump(tx: Connection, group: str, partitions: Iterable[int]) -> dict[in
         sorted(partitions),
     )
     return {row["p"]: row["epoch"] for row in rows}
+
+
+async def mark(tx: Connection, group: str, epochs: Mapping[int, int]) -> int:
+    """Write this transaction's id into the owner row of the lowest number; ``last_turn`` reads it back.
+
+    Raises ``Fenced`` as ``hold`` does.
+    """
+    p = min(epochs)
+    marked = await tx.fetchval(
+        "UPDATE partition_owner SET turn = pg_current_xact_id()::text::bigint WHERE grp = $1 AND p = $2 AND epoch = $3"
+        " RETURNING turn",
+        group,
+        p,
+        epochs[p],
+    )
+    if marked is None:
+        await hold(tx, group, epochs)
+    return int(marked)
+
+
+async def last_turn(tx: Connection, group: str, p: int) -> tuple[int, int]:
+    """(epoch, transaction id of the newest turn) of ``p``, once every transaction that writes for it has ended."""
+    row = await tx.fetchrow("SELECT epoch, turn FROM partition_owner WHERE grp = $1 AND p = $2 FOR SHARE", group, p)
+    return (row["epoch"], row["turn"]) if row else (0, 0)
 
 
 async def hold(tx: Connection, group: str, epochs: Mapping[int, int]) -> None:
@@ -103,7 +122,7 @@ def identity(record: Received) -> bytes:
 async def register(
     tx: Connection, records: Sequence[Received], batch: int
 ) -> tuple[list[Received], list[Received], list[Received]]:
-    """(new, repeats, reused) of ``records``: what the inbox has not seen, what it has, and ids that came with another body."""
+    """(new, repeats, reused) of ``records``: not seen before, seen before, and ids that came with another body."""
     fresh: list[Received] = []
     repeats: list[Received] = []
     reused: list[Received] = []
@@ -164,8 +183,10 @@ async def write_outbox(tx: Connection, rows: Sequence[Row]) -> None:
             "outbox",
             columns=_OUTBOX,
             records=[
-                (*row.slot, row.held, row.reason, row.topic, row.key, row.id, row.type, row.source)
-                + (row.occurred_at, row.accepted_at, row.mode, row.body_hash, row.value)
+                (
+                    *(*row.slot, row.held, row.reason, row.topic, row.key, row.id, row.type, row.source),
+                    *(row.occurred_at, row.accepted_at, row.mode, row.body_hash, row.day, row.value),
+                )
                 for row in rows
             ],
         )
@@ -184,7 +205,8 @@ async def delete_outbox(tx: Connection, slots: Sequence[Slot]) -> None:
 async def leftovers(tx: Connection, partitions: Iterable[int]) -> list[Row]:
     """Rows that an earlier owner left, in order."""
     found = await tx.fetch(
-        f"SELECT {', '.join(_OUTBOX)} FROM outbox WHERE p = ANY($1::int[]) ORDER BY p, epoch, n",  # noqa: S608 - literals
+        f"SELECT {', '.join(_OUTBOX)} FROM outbox"  # noqa: S608 - literals
+        " WHERE p = ANY($1::int[]) ORDER BY p, epoch, n",
         list(partitions),
     )
     rows = []
@@ -200,6 +222,7 @@ async def leftovers(tx: Connection, partitions: Iterable[int]) -> list[Row]:
             row["accepted_at"],
             row["mode"],
             row["body_hash"],
+            row["day"],
             row["value"],
             [],
             held=row["held"],
@@ -208,64 +231,3 @@ async def leftovers(tx: Connection, partitions: Iterable[int]) -> list[Row]:
         made.headers = made.wire_headers()
         rows.append(made)
     return rows
-
-
-async def parked_keys(tx: Connection, partitions: Iterable[int]) -> dict[str, int]:
-    """Parked customers of these numbers, with their number."""
-    rows = await tx.fetch("SELECT key, p FROM parked WHERE p = ANY($1::int[])", list(partitions))
-    return {row["key"]: row["p"] for row in rows}
-
-
-async def park(
-    tx: Connection,
-    errors: Mapping[str, tuple[int, str]],
-    records: Sequence[Received],
-    now: datetime,
-) -> None:
-    """Park customers (key → number and error), and keep these records of parked customers in order."""
-    if errors:
-        await tx.execute(
-            "INSERT INTO parked (key, p, since, error) SELECT k, p, $4, e"
-            " FROM unnest($1::text[], $2::int[], $3::text[]) AS n(k, p, e) ON CONFLICT (key) DO UPDATE SET error = excluded.error",
-            list(errors),
-            [p for p, _ in errors.values()],
-            [error for _, error in errors.values()],
-            now,
-        )
-    if records:
-        await tx.copy_records_to_table(
-            "parked_record",
-            columns=_PARKED,
-            records=[
-                (r.partition, r.offset, r.appended_at, r.topic, r.key, r.id, r.type, r.source)
-                + (r.occurred_at, r.accepted_at, r.mode.value, r.body_hash, r.value)
-                for r in records
-            ],
-        )
-
-
-async def unpark(tx: Connection, keys: Sequence[str]) -> list[Received]:
-    """Take these customers' records out of the queue, in order."""
-    await tx.execute("DELETE FROM parked WHERE key = ANY($1::text[])", list(keys))
-    rows = await tx.fetch(
-        "WITH gone AS (DELETE FROM parked_record WHERE key = ANY($1::text[]) RETURNING *) SELECT * FROM gone ORDER BY seq",
-        list(keys),
-    )
-    return [
-        Received(
-            topic=row["topic"],
-            partition=row["p"],
-            offset=row["partition_offset"],
-            appended_at=row["appended_at"],
-            key=row["key"],
-            id=row["id"],
-            type=row["type"],
-            source=row["source"],
-            occurred_at=row["occurred_at"],
-            accepted_at=row["accepted_at"],
-            mode=Mode(row["mode"]),
-            body_hash=row["body_hash"],
-            value=row["value"],
-        )
-        for row in rows
-    ]

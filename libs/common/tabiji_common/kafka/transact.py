@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
 
-from tabiji_common.errors import Reject, Retry
+from tabiji_common.commands import Unpark, UnparkAnalytics, UnparkDispatch
+from tabiji_common.errors import Fenced, Reject, Retry
 from tabiji_common.failpoints import Failpoint
-from tabiji_common.kafka import store
+from tabiji_common.kafka import parking, store
 from tabiji_common.kafka.merge import Place
 from tabiji_common.kafka.outbox import Row, Slot
 from tabiji_common.kafka.turn import Applied, Received, Stateful, Turn
 from tabiji_common.logs import logger
-from tabiji_common.metrics import REJECTED, REPEATS
-from tabiji_common.postgres import Connection, is_data_error
+from tabiji_common.postgres import Connection, is_data_error, is_transient
 from tabiji_common.topics import dead_letter_name, partition_of
 
 log = logger(__name__)
 BEFORE_COMMIT = Failpoint("runtime.turn.before_commit", "everything of a turn is written, nothing committed")
 IN_COMMIT = Failpoint("runtime.turn.in_commit", "COMMIT was sent; its answer has not been read")
-
-Dead = Callable[[Slot, Received, str], Row]
 
 
 @dataclass(slots=True)
@@ -47,6 +46,8 @@ class Written:
     applied: Applied
     rows: list[Row]
     withdrawn: list[Slot]
+    dead: list[tuple[Received, str]]
+    repeats: int
     parked: dict[str, int]
     unparked: list[str]
 
@@ -67,29 +68,67 @@ class Transactor:
 
         Raises ``Fenced``, ``Retry``, or what the service's fold let escape.
         """
-        xid = ""
+        mark, written = 0, None
         committing = False
         try:
             async with pool.acquire() as connection:
                 transaction = connection.transaction()
                 await transaction.start()
                 try:
-                    xid = await connection.fetchval("SELECT pg_current_xact_id()::text")
-                    written = await self._write(connection, plan, int(xid))
+                    mark = await store.mark(connection, self.group, plan.epochs)
+                    written = await self._write(connection, plan, mark)
                     await BEFORE_COMMIT()
                 except BaseException:
                     await self._rollback(transaction)
                     raise
                 committing = True
-                await transaction.commit()
-                await IN_COMMIT()
+                await self._send_commit(transaction)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            if not committing:
+            if written is None or not committing:
                 raise
-            log.warning("commit_unknown", error=repr(error))
-            if not await committed(pool, xid):
-                raise Retry("the transaction was not committed") from error
+            await self._find_out(pool, plan.epochs, mark, error)
         return written
+
+    @staticmethod
+    async def _send_commit(transaction: Any) -> None:
+        sent = asyncio.ensure_future(transaction.commit())
+        try:
+            await asyncio.sleep(0)  # the request is written, its answer not yet read
+            await IN_COMMIT()
+        finally:
+            await sent
+
+    async def _find_out(self, pool: asyncpg.Pool[Any], epochs: Mapping[int, int], mark: int, error: Exception) -> None:
+        """Return where the transaction that wrote ``mark`` was committed; raise ``Retry`` or ``Fenced`` where not.
+
+        Asks until the database answers. PostgreSQL cannot be asked about a transaction's id itself: after a crash it
+        gives the ids of lost transactions to others.
+        """
+        log.warning("commit_unknown", error=repr(error))
+        p = min(epochs)
+        while True:
+            found = await self._last_turn(pool, p)
+            if found is not None:
+                break
+            await asyncio.sleep(0.1)
+        epoch, turn = found
+        if epoch != epochs[p]:
+            raise Fenced(frozenset({p})) from error
+        if turn == mark:
+            log.info("commit_found")
+        elif is_data_error(error):
+            raise error
+        else:
+            raise Retry("the transaction was not committed") from error
+
+    async def _last_turn(self, pool: asyncpg.Pool[Any], p: int) -> tuple[int, int] | None:
+        try:
+            async with pool.acquire() as connection, connection.transaction():
+                return await store.last_turn(connection, self.group, p)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            return None
 
     @staticmethod
     async def _rollback(transaction: Any) -> None:
@@ -98,14 +137,14 @@ class Transactor:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             return  # the session is gone, and the transaction with it
 
-    async def _write(self, tx: Connection, plan: Plan, xid: int) -> Written:
+    async def _write(self, tx: Connection, plan: Plan, mark: int) -> Written:
         await store.hold(tx, self.group, plan.epochs)
         if not await store.move_offsets(tx, self.group, self.cluster, plan.moves):
             raise Retry("offsets were moved under my own epoch")
         readable, dead = triage(plan.turn.records)
+        repeats: list[Received] = []
         if self.inbox:
-            readable, repeats, reused = await store.register(tx, readable, xid)
-            REPEATS.labels(self.group).inc(len(repeats))
+            readable, repeats, reused = await store.register(tx, readable, mark)
             dead += [(record, "id_reused: the same id came with another body") for record in reused]
         parked = dict(plan.parked)
         readable, unparked = await self._unpark(tx, readable, parked)
@@ -118,40 +157,46 @@ class Transactor:
         applied.parked.update(plan.forced)
         diverted += [r for r in turn.records if r.key in applied.parked]
         errors = {key: (partition_of(key, self.partitions), error) for key, error in applied.parked.items()}
-        await store.park(tx, errors, diverted, turn.now)
-        rows = self._rows(plan, applied, [*dead, *applied.rejected])
+        await parking.park(tx, errors, diverted, turn.now)
+        dead += applied.rejected
+        rows = self._rows(plan, applied, dead)
         await store.write_outbox(tx, rows)
         withdrawn = plan.slots_of_held(applied.withdrawn)
         await store.delete_outbox(tx, [*plan.acked, *withdrawn])
-        return Written(turn, applied, rows, withdrawn, {key: p for key, (p, _) in errors.items()}, unparked)
+        now_parked = {key: p for key, (p, _) in errors.items()}
+        return Written(turn, applied, rows, withdrawn, dead, len(repeats), now_parked, unparked)
 
     async def _unpark(
         self, tx: Connection, records: list[Received], parked: dict[str, int]
     ) -> tuple[list[Received], list[str]]:
-        """Where an unpark command came, put the customer's queue in the command's place."""
-        keys = [r.key for r in records if r.type == "unpark" and r.key in parked]
-        if not keys:
+        """Where an unpark command came, put the customer's queue in the command's place.
+
+        Records of that customer that came before the command in this very batch stand behind the queue.
+        """
+        early: dict[str, list[Received]] = {r.key: [] for r in records if _unparks(r) and r.key in parked}
+        if not early:
             return records, []
+        keys = list(early)
         queue: dict[str, list[Received]] = {}
-        for record in await store.unpark(tx, keys):
+        for record in await parking.unpark(tx, keys):
             queue.setdefault(record.key, []).append(record)
         released: list[Received] = []
         for record in records:
-            if record.type == "unpark" and record.key in parked:
-                del parked[record.key]
-                released += queue.pop(record.key, [])
-            else:
+            if record.key not in early:
                 released.append(record)
+            elif _unparks(record):
+                del parked[record.key]
+                released += [*queue.pop(record.key, []), *early.pop(record.key)]
+            else:
+                early[record.key].append(record)
         return released, keys
 
     def _rows(self, plan: Plan, applied: Applied, dead: Sequence[tuple[Received, str]]) -> list[Row]:
         rows = [Row.of(self._slot(plan, record.key), record) for record in applied.records]
         rows += [Row.of(self._slot(plan, record.key), record, held=True) for record in applied.sends]
         for record, reason in dead:
-            log.warning("record_rejected", topic=record.topic, offset=record.offset, reason=reason)
             topic = dead_letter_name(record.topic, self.group)
             rows.append(Row.dead(self._slot(plan, record.key), record, topic, reason))
-        REJECTED.labels(self.group).inc(len(dead))
         return rows
 
     def _slot(self, plan: Plan, key: str) -> Slot:
@@ -162,24 +207,25 @@ class Transactor:
         return (p, plan.epochs[p], self.number)
 
     async def culprit(self, pool: asyncpg.Pool[Any], plan: Plan) -> str | None:
-        """The customer whose records PostgreSQL refuses: halves the batch in transactions that are rolled back."""
-        readable, _ = triage(plan.turn.records)
-        keys = sorted({record.key for record in readable} - set(plan.parked) - set(plan.forced))
-        if not keys or not await self._refused(pool, plan, readable, set(keys)):
-            return None
+        """The customer whose records PostgreSQL refuses: halves the batch in transactions that are rolled back.
+
+        ``None`` where it refuses without any customer's records, or no single customer's alone.
+        """
+        keys = sorted({record.key for record in plan.turn.records} - set(plan.forced))
         while len(keys) > 1:
             half = keys[: len(keys) // 2]
-            keys = half if await self._refused(pool, plan, readable, set(half)) else keys[len(half) :]
-        return keys[0]
+            keys = half if await self._refused(pool, plan, set(half)) else keys[len(half) :]
+        return keys[0] if keys and await self._refused(pool, plan, set(keys)) else None
 
-    async def _refused(self, pool: asyncpg.Pool[Any], plan: Plan, readable: list[Received], keys: set[str]) -> bool:
+    async def _refused(self, pool: asyncpg.Pool[Any], plan: Plan, keys: set[str]) -> bool:
+        """Whether a turn of these customers' records alone would be refused."""
+        records = [record for record in plan.turn.records if record.key in keys]
+        part = replace(plan, turn=replace(plan.turn, records=records, fire_until={}), moves={}, acked=[])
         async with pool.acquire() as connection:
             transaction = connection.transaction()
             await transaction.start()
             try:
-                await store.hold(connection, self.group, plan.epochs)
-                records = [record for record in readable if record.key in keys]
-                await self.pipeline.apply(connection, replace(plan.turn, records=records, fire_until={}))
+                await self._write(connection, part, await store.mark(connection, self.group, plan.epochs))
             except asyncpg.PostgresError as error:
                 if is_data_error(error):
                     return True
@@ -187,6 +233,18 @@ class Transactor:
             finally:
                 await self._rollback(transaction)
         return False
+
+    async def finish(self, pool: asyncpg.Pool[Any], epochs: Mapping[int, int], acked: Sequence[Slot]) -> None:
+        """The last transaction of a clean stop: delete the rows that Kafka has."""
+        if epochs and acked:
+            async with pool.acquire() as connection, connection.transaction():
+                await store.hold(connection, self.group, epochs)
+                await store.delete_outbox(connection, acked)
+
+
+def _unparks(record: Received) -> bool:
+    """Whether this is the command; a shop may track an event of that name."""
+    return isinstance(record.body, (Unpark, UnparkDispatch, UnparkAnalytics))
 
 
 def triage(records: Sequence[Received]) -> tuple[list[Received], list[tuple[Received, str]]]:
@@ -201,11 +259,3 @@ def triage(records: Sequence[Received]) -> tuple[list[Received], list[tuple[Rece
         else:
             readable.append(record)
     return readable, dead
-
-
-async def committed(pool: asyncpg.Pool[Any], xid: str) -> bool:
-    """What became of transaction ``xid`` (``pg_xact_status``); waits while the server has not decided."""
-    while True:
-        status = await pool.fetchval("SELECT pg_xact_status($1::text::xid8)", xid)
-        if status != "in progress":
-            return bool(status == "committed")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from tabiji_common.errors import Reject
 from tabiji_common.postgres import Connection
 from tabiji_common.topics import TOPICS, Mode, Record, Topic
 
@@ -15,6 +16,7 @@ class Received:
     """A record as read from the log; the payload is decoded on first use of ``body``.
 
     ``day`` is the day of the client's raw timestamp or else of receipt: with the identity it is the inbox's key.
+    ``fault`` says what is wrong with its key or headers; then ``body`` cannot be read.
     """
 
     topic: str
@@ -31,12 +33,15 @@ class Received:
     body_hash: str
     value: bytes
     day: date = date.min
+    fault: str = ""
     _body: Any = None
 
     @property
     def body(self) -> Any:
         """The payload; raises ``Reject`` where it cannot be read."""
         if self._body is None:
+            if self.fault:
+                raise Reject(self.fault, "headers")
             topic: Topic[Any] = TOPICS[self.topic]
             self._body = topic.decode(self.type, self.value)
         return self._body
@@ -48,10 +53,12 @@ class Turn:
 
     records     merged over all topics in append order; repeats and parked customers' records are already taken out
     now         business time
-    fire_until  by partition number, the instant up to which timers may fire: everything that the log held when that instant was seen has been
-                applied before this turn or is in ``records``; numbers without a barrier are absent
+    fire_until  by partition number, the instant up to which timers may fire: everything that the log held when that
+                instant was seen has been applied before this turn or is in ``records``; numbers without a barrier are
+                absent
     offsets     next offset by (topic, partition number) once this turn is committed
-    released    message keys of sends whose barrier has passed: they go out after this commit unless ``Applied.withdrawn`` names them
+    released    message keys of sends whose barrier has passed: they go out after this commit unless
+                ``Applied.withdrawn`` names them
     held        message keys of sends that wait for their barrier and have not been handed to the producer
     cluster     the Kafka cluster's id
     """
@@ -71,7 +78,8 @@ class Applied:
     """What a service wants written and sent because of a turn.
 
     records    go into the outbox, in this order, and to Kafka after the commit
-    sends      the same, but each waits for its barrier (``id`` is the message key); records of that customer that come later wait behind it
+    sends      the same, but each waits for its barrier (``id`` is the message key); records of that customer that come
+               later wait behind it
     withdrawn  message keys out of ``Turn.held``: their rows are deleted, nothing is sent
     rejected   (record, reason): dead-lettered
     parked     customer key → error: the customer's records, from this turn on, are kept in order until unparked
@@ -105,8 +113,9 @@ class Status:
 class Stateful(Protocol):
     """A service that keeps state: called by the runtime, inside its transactions.
 
-    ``apply`` is called for every turn with anything to do and at least once a second. It may raise ``Retry``. An error that is one customer's
-    goes into ``Applied.parked``; the writes of a turn must leave a parked customer's state as it was. Anything else that escapes stops the process.
+    ``apply`` is called for every turn with anything to do and at least once a second. It may raise ``Retry``. An error
+    that is one customer's goes into ``Applied.parked``; the writes of a turn must leave a parked customer's state as it
+    was. Anything else that escapes stops the process.
     """
 
     async def apply(self, tx: Connection, turn: Turn) -> Applied:

@@ -1,0 +1,102 @@
+"""The inbox's upkeep: a partition for each day about to come, none for days beyond the window. Live clock only.
+
+Identities of other days (imported history, clients whose clock is wrong) lie in the default partition and go by age
+too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date, timedelta
+from typing import Any
+
+import asyncpg
+
+from tabiji_common.clock import Clock
+from tabiji_common.logs import logger
+from tabiji_common.postgres import Connection, is_transient
+
+log = logger(__name__)
+KEPT = {"inbox": timedelta(days=45), "inbox_page_view": timedelta(days=7)}
+DAYS = range(-1, 3)  # yesterday to the day after tomorrow
+EVERY = 3600.0
+AGAIN = 60.0
+BATCH = 5000
+DAY = timedelta(days=1)
+
+
+async def keep_up(pool: asyncpg.Pool[Any], clock: Clock, schema: str) -> None:
+    """Every hour, for the life of the process; of several processes one does it."""
+    while True:
+        try:
+            await upkeep(pool, schema, clock.now().date())
+            seconds = EVERY
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("inbox_upkeep_retried", error=repr(error))
+            seconds = AGAIN
+        await asyncio.sleep(seconds)
+
+
+async def upkeep(pool: asyncpg.Pool[Any], schema: str, today: date) -> bool:
+    """Create what is missing, drop what is too old; ``False`` where another process is at it."""
+    async with pool.acquire() as connection:
+        lock = f"tabiji-{schema}-inbox"
+        if not await connection.fetchval("SELECT pg_try_advisory_lock(hashtext($1))", lock):
+            return False
+        try:
+            for table, age in KEPT.items():
+                there = await _days(connection, table)
+                for n in DAYS:
+                    if today + n * DAY not in there:
+                        await _create(connection, table, today + n * DAY)
+                for day in sorted(day for day in there if day < today - age):
+                    await connection.execute(f"DROP TABLE {_name(table, day)}")
+                await _empty_rest(connection, table, today - age)
+        finally:
+            await connection.execute("SELECT pg_advisory_unlock(hashtext($1))", lock)
+    return True
+
+
+def _name(table: str, day: date) -> str:
+    return f"{table}_{day:%Y%m%d}"
+
+
+async def _days(connection: Connection, table: str) -> set[date]:
+    """The days that have a partition of their own."""
+    rows = await connection.fetch(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+        " WHERE i.inhparent = $1::text::regclass",
+        table,
+    )
+    ends = [row["relname"].removeprefix(f"{table}_") for row in rows]
+    return {date.fromisoformat(end) for end in ends if end.isdigit()}
+
+
+async def _create(connection: Connection, table: str, day: date) -> None:
+    """A partition for ``day``, with what the default one has of it; turns wait for a moment."""
+    name = _name(table, day)
+    async with connection.transaction():
+        await connection.execute(f"LOCK TABLE {table}_rest IN ACCESS EXCLUSIVE MODE")
+        await connection.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
+        await connection.execute(
+            f"WITH moved AS (DELETE FROM {table}_rest WHERE day = $1 RETURNING *)"  # noqa: S608 - literals
+            f" INSERT INTO {name} SELECT * FROM moved",
+            day,
+        )
+        await connection.execute(
+            f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{day}') TO ('{day + DAY}')"
+        )
+
+
+async def _empty_rest(connection: Connection, table: str, first: date) -> None:
+    """Delete rows of days before ``first`` from the default partition, a batch at a time."""
+    rest = f"{table}_rest"
+    deleted = BATCH
+    while deleted == BATCH:
+        status = await connection.execute(
+            f"DELETE FROM {rest} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {rest} WHERE day < $1 LIMIT {BATCH}))",  # noqa: S608 - literals
+            first,
+        )
+        deleted = int(status.split()[-1])
