@@ -47,32 +47,34 @@ class Script:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        bad = self.connections <= self.times
+        number = self.connections
         try:
-            await self._say(writer, "banner", bad)
+            await self._say(writer, "banner", number)
             while line := await reader.readline():
                 word = line.split()[0].decode().lower() if line.split() else ""
                 if word == "data":
-                    await self._say(writer, "data", bad)
-                    if not await self._body(reader, writer, bad):
+                    await self._say(writer, "data", number)
+                    if not await self._body(reader, writer, number):
                         return
                 elif word == "rset":
                     writer.write(b"250 ok\r\n")
                 else:
-                    await self._say(writer, word, bad)
+                    await self._say(writer, word, number)
         except _Cut:
             pass
         finally:
             writer.close()
 
-    async def _say(self, writer: asyncio.StreamWriter, step: str, bad: bool) -> None:
+    async def _say(self, writer: asyncio.StreamWriter, step: str, number: int) -> None:
+        bad = number <= self.times
         if bad and self.cut == step:
             await self._cut(writer)
         reply = self.replies.get(step) if bad else None
         writer.write(f"{reply or REPLIES[step]}\r\n".encode())
         await writer.drain()
 
-    async def _body(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, bad: bool) -> bool:
+    async def _body(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> bool:
+        bad = number <= self.times
         if bad and self.cut == "mid_body":
             await reader.readexactly(200)
             await self._cut(writer)

@@ -1,0 +1,92 @@
+"""End to end on the real broker: a restored database, an erased customer, a switch, a person's word."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from tabiji_common import events
+from tabiji_common.clock import LiveClock
+from tabiji_common.topics import CUSTOMERS
+from tests.integration.dispatch.house import House, house
+from tests.integration.dispatch.receiver import Receiver
+from tests.integration.dispatch.sink import Sink
+from tests.integration.dispatch.test_crashes import CUSTOMERS_A_ROUND, load, providers
+
+
+async def test_a_cloned_database_sends_nothing_until_released_and_an_erased_customer_leaves_nothing(
+    kafka: Any, database: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    async with (
+        Sink() as sink,
+        Receiver() as receiver,
+        house(kafka, database, topic_prefix, tmp_path, providers(sink, receiver)) as home,
+    ):
+        home.start()
+        await home.settle()
+        assert home.end() == 0
+        await home.rows("UPDATE installation SET system_identifier = 'the one it was cloned from'")
+        await home.send(load(0))
+        home.start()
+        await home.settle()
+        states = await home.rows("SELECT DISTINCT state, reason FROM delivery")
+        assert [tuple(row) for row in states] == [("held", "restore")]
+        assert sink.taken == [] and receiver.acted == []
+        async with httpx.AsyncClient(base_url=home.url) as http:
+            assert (await http.get("/v1/restore")).json()["why"] == "system_identifier"
+            assert (await http.post("/v1/restore/release", json={"by": "ops"})).json() == {"released": True}
+        await until(lambda: all_sent(home))
+        await home.settle()
+        assert len(sink.keys()) == len(receiver.acted) == CUSTOMERS_A_ROUND
+        await erase(home)
+
+
+async def erase(home: House) -> None:
+    now = LiveClock().now()
+    erased = events.Erased(workspace="demo", customer="c3")
+    await home.send([CUSTOMERS.record(erased, id="erase-c3", source="test", occurred_at=now, accepted_at=now)])
+    await home.settle()
+    await until(lambda: forgotten(home))
+    await home.send([record for record in load(1) if record.key == "demo:c3"])
+    await home.settle()
+    later = await home.rows("SELECT state, reason FROM delivery WHERE customer = 'c3' AND message_key LIKE '%-1-3'")
+    assert {tuple(row) for row in later} == {("suppressed", "erased")}
+    assert await answered(home) == ["c3"]
+
+
+async def all_sent(home: House) -> bool:
+    return [row[0] for row in await home.rows("SELECT DISTINCT state FROM delivery")] == ["sent"]
+
+
+async def forgotten(home: House) -> bool:
+    return not await home.rows("SELECT FROM contact WHERE customer_key = 'demo:c3'")
+
+
+async def answered(home: House) -> list[str]:
+    """Whose erasure was answered, from the log."""
+    name = home.settings.topic_prefix + CUSTOMERS.name
+    places = [TopicPartition(name, p) for p in range(home.settings.partitions)]
+    consumer = AIOKafkaConsumer(bootstrap_servers=home.settings.kafka_bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        await consumer.seek_to_beginning()
+        found = []
+        while any([await consumer.position(place) < ends[place] for place in places]):
+            for batch in (await consumer.getmany(timeout_ms=500)).values():
+                found += [r.key.decode().partition(":")[2] for r in batch if dict(r.headers)["ce_type"] == b"erasure_done"]
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not await holds():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.1)
