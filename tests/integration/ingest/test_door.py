@@ -1,6 +1,8 @@
 """A 2xx means that Kafka has it; anything else says what to do."""
 
 import asyncio
+import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -100,6 +102,19 @@ def test_without_a_broker_nothing_is_promised_and_afterwards_the_same_ids_are_ta
     kept = ingest.kept()
     assert {record.id for record in kept if record.type == "page_viewed"} == {f"m-{n}" for n in range(20)}
     assert [record.value["customer"] for record in kept if record.type == "unsubscribed"][-1] == "u-1"
+
+
+def test_a_broker_that_hangs_costs_a_client_three_seconds_and_no_event(ingest: House, kafka: Any) -> None:
+    batch = {"batch": [page(n) for n in range(20)]}
+    os.kill(kafka.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        assert ingest.post("/v1/batch", batch).status_code == 503
+        assert 2.5 < time.monotonic() - began < 5
+    finally:
+        os.kill(kafka.pid, signal.SIGCONT)
+    assert eventually(lambda: ingest.post("/v1/batch", batch).status_code == 200, 30)
+    assert {record.id for record in ingest.kept()} == {f"m-{n}" for n in range(20)}
 
 
 def test_a_new_key_works_at_once_a_revoked_one_soon_stops_and_the_database_may_be_away(

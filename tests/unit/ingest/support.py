@@ -79,6 +79,15 @@ class MemoryKeys:
         return self.keys.get(key)
 
 
+class StoodStill(SteppedClock):
+    """A live clock, as far as anyone can tell, that stands until it is stepped."""
+
+    simulated = False
+
+    def __init__(self) -> None:
+        super().__init__(NOW)
+
+
 def basic(user: str = LIVE, password: str = "") -> dict[str, str]:
     """The header of HTTP Basic."""
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
@@ -89,7 +98,7 @@ class Door:
 
     def __init__(self, **settings: Any) -> None:
         self.log, self.keys = MemoryLog(), MemoryKeys()
-        self.clock = SteppedClock(NOW)
+        self.clock = StoodStill()
         self.settings = IngestSettings(workspace_secret=SECRET, **settings)
         self.accept = Accept(self.log, self.keys, self.clock, self.settings)
         transport = httpx.ASGITransport(create_app(self.accept))

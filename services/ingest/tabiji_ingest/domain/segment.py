@@ -29,7 +29,7 @@ NAMES = Names(
 def read_kind(event: dict[str, Any]) -> CallKind:
     """The type that an event of a batch gives itself; raises ``Refusal``."""
     kind = event.get("type")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise Refusal("type", f"must be one of {', '.join(sorted(KINDS))}", Kind.TYPE)
     return cast("CallKind", kind)
 
