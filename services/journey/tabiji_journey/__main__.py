@@ -24,6 +24,7 @@ from tabiji_journey.settings import JourneySettings
 log = structlog.get_logger()
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
+SCHEMA = MIGRATIONS.parent / "journey.schema.json"
 MEASURE_EVERY = 15.0  # seconds of machine time between two looks at who waits
 
 
@@ -38,7 +39,8 @@ async def build(service: Service) -> None:
     customers = StoredCustomers(settings.anonymous_events, timedelta(days=settings.anonymous_days))
     pipeline = JourneyPipeline(PublishedJourneys(shop), customers, StoredClockwork(), timers=settings.timer_customers)
     service.stateful(pipeline, INPUTS, inbox=True)
-    service.http(make_app(publisher, views, service.producer, service.clock, settings.workspace))
+    schema = await asyncio.to_thread(SCHEMA.read_bytes)
+    service.http(make_app(publisher, views, service.producer, service.clock, settings.workspace, schema))
 
     async def measure() -> None:
         while True:

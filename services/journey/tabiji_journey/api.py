@@ -28,14 +28,24 @@ _NEXT: dict[str, type[commands.JourneyCommand]] = {
 }
 
 
-def make_app(publisher: Publisher, views: Views, producer: Commands, clock: Clock, workspace: str) -> FastAPI:
-    """The service's HTTP API; ``workspace`` is the one meant where a request names none."""
+def make_app(
+    publisher: Publisher, views: Views, producer: Commands, clock: Clock, workspace: str, schema: bytes = b"{}"
+) -> FastAPI:
+    """The service's HTTP API; ``workspace`` is the one meant where a request names none.
+
+    ``schema`` is the JSON Schema of a journey document.
+    """
     app = FastAPI(
         title="Tabiji journey", version="1", description="What journeys are, and where customers stand in them"
     )
     install_errors(app)
     _journey_routes(app, publisher, views, clock, workspace)
     _customer_routes(app, views, producer, clock)
+
+    @app.get("/v1/journey.schema.json")
+    async def journey_schema() -> Response:
+        """The JSON Schema of a journey document."""
+        return Response(schema, media_type="application/schema+json")
 
     @app.get("/v1/conservation")
     async def conservation() -> Response:
@@ -81,13 +91,13 @@ def _journey_routes(app: FastAPI, publisher: Publisher, views: Views, clock: Clo
 
 
 def _customer_routes(app: FastAPI, views: Views, producer: Commands, clock: Clock) -> None:
-    @app.get("/v1/customers/{workspace}/{customer}/enrollments")
+    @app.get("/v1/customers/{workspace}/{customer:path}/enrollments")
     async def enrollments(workspace: str, customer: str) -> Response:
         """Where a customer stands in every journey, and how it came there."""
         rows = await views.enrollments(customer_key(workspace, customer))
         return _json({"workspace": workspace, "customer": customer, "enrollments": rows})
 
-    @app.post("/v1/customers/{workspace}/{customer}/{verb}", status_code=202)
+    @app.post("/v1/customers/{workspace}/{customer:path}/{verb}", status_code=202)
     async def command(workspace: str, customer: str, verb: str, request: Request) -> Response:
         """Ask for exit, enroll, pause or unpark: 202 once it is in the log, in order with the customer's events.
 

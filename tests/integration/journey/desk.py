@@ -64,7 +64,7 @@ class Desk:
         self.batch += 1
         async with self.pool.acquire() as connection, connection.transaction():
             fresh, _, _ = await store.register(connection, records, self.batch)
-            parked = await store.parked_keys(connection, OWNED)
+            parked = {row["key"] for row in await connection.fetch("SELECT key FROM parked")}
             turn = Turn(
                 records=[record for record in fresh if record.key not in parked],
                 now=now,
@@ -77,9 +77,10 @@ class Desk:
             )
             with connection.query_logger(lambda query: self.statements.append(query.query)):
                 applied = await self.pipeline.apply(connection, turn)
-            diverted = [r for r in fresh if r.key in parked or r.key in applied.parked]
-            errors = {key: (0, error) for key, error in applied.parked.items()}
-            await store.park(connection, errors, diverted, now)
+            await connection.executemany(
+                "INSERT INTO parked (key, p, since, error) VALUES ($1, 0, $3, $2)",
+                [(key, error, now) for key, error in applied.parked.items()],
+            )
         self.pipeline.committed(turn, applied)
         self._carry(applied, release=release)
         return applied

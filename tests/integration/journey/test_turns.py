@@ -174,7 +174,6 @@ async def test_an_error_in_the_fold_parks_that_customer_and_leaves_no_trace(
     await desk.takes(now=after(days=9))
     rows = {row["journey"]: row for row in await desk.views.conservation(after(days=9))}
     assert (rows["cart"]["parked"], rows["cart"]["stuck"]) == (1, 0), "its timer is held"
-    assert await desk.rows("SELECT count(*) AS n FROM parked_record") == [{"n": 1}]
 
 
 async def test_timers_fire_in_bounded_batches_and_ask_for_another_turn(database: str) -> None:
