@@ -7,7 +7,6 @@ each one by itself, write everything back. The number of statements does not dep
 from __future__ import annotations
 
 import traceback
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,10 +26,11 @@ from tabiji_journey.domain import advance as engine
 from tabiji_journey.domain.arrival import Told, matters, told
 from tabiji_journey.domain.catalog import Catalog
 from tabiji_journey.domain.customer import fold
-from tabiji_journey.domain.model import Moved, Send
+from tabiji_journey.domain.model import Send
 from tabiji_journey.domain.outgoing import Outgoing, handover, outgoing
-from tabiji_journey.domain.state import CustomerState, Folded
-from tabiji_journey.ports import Clockwork, Customers, EnrollmentWrite, Journeys, Wanted, Writes
+from tabiji_journey.domain.state import FAULTY, CustomerState, Folded
+from tabiji_journey.domain.writes import Writes
+from tabiji_journey.ports import Clockwork, Customers, Journeys, Wanted
 
 INPUTS: tuple[Topic[Any], ...] = (*EVENT_TOPICS, JOURNEY_COMMANDS, OUTCOMES)
 
@@ -39,6 +39,9 @@ BURST_WITHIN = timedelta(minutes=1)
 
 HANDED_OVER = Failpoint("journey.handover.decided", "a visitor's kept events are taken out, to be handed over")
 WRITTEN = Failpoint("journey.turn.written", "a turn's states are written, the runtime has not committed yet")
+
+Place = tuple[int, str, str]
+"""(p, workspace, journey)"""
 
 _NO_JOURNEYS = Catalog()
 
@@ -61,6 +64,7 @@ class Notes:
     folds: list[Folded] = field(default_factory=list)
     first_sends: dict[str, tuple[str, int]] = field(default_factory=dict)
     handed_over: int = 0
+    errors: dict[Place, list[datetime]] = field(default_factory=dict)
     paused: list[str] = field(default_factory=list)
 
 
@@ -75,7 +79,7 @@ class JourneyPipeline:
         self._owned: frozenset[int] = frozenset()
         self._unread: frozenset[int] = frozenset()
         self._first_sends: dict[str, tuple[str, int]] = {}
-        self._errors: dict[tuple[int, str, str], deque[datetime]] = {}
+        self._errors: dict[Place, list[datetime]] = {}
 
     async def apply(self, tx: Connection, turn: Turn) -> Applied:
         """Fold the turn; see ``tabiji_common.kafka.turn.Stateful``."""
@@ -95,7 +99,7 @@ class JourneyPipeline:
             except Exception as error:  # noqa: BLE001 - our bug: this one customer is parked, the others go on
                 applied.parked[key] = _where(error)
                 continue
-            _write(writes, states[key], folded, work.p, catalog)
+            writes.take(work.p, states[key], folded, catalog)
             _answer(applied, notes, folded, out, work.p)
         await self._hand_over(tx, notes, turn, applied)
         self._pause_bursts(turn, notes, batch, writes)
@@ -107,8 +111,9 @@ class JourneyPipeline:
         """Remember what may still be revoked, and count."""
         notes: Notes = applied.notes
         self._first_sends |= notes.first_sends
+        self._errors |= notes.errors
         for journey in notes.paused:
-            log.error("journey_paused", journey=journey, reason="definition_errors")
+            log.error("journey_paused", journey=journey, reason=FAULTY)
         _count(notes, applied)
 
     async def changed(self, owned: frozenset[int]) -> None:
@@ -180,14 +185,16 @@ class JourneyPipeline:
     def _pause_bursts(self, turn: Turn, notes: Notes, batch: Mapping[str, Work], writes: Writes) -> None:
         """Pause a journey whose conditions failed 20 times within a minute on one p."""
         for folded in notes.folds:
-            workspace, _ = split_key(folded.state.key)
             for journey in folded.definition_errors():
-                times = self._errors.setdefault((batch[folded.state.key].p, workspace, journey), deque(maxlen=BURST))
-                times.append(turn.now)
-                if len(times) == BURST and turn.now - times[0] <= BURST_WITHIN:
-                    times.clear()
-                    writes.pauses.append((workspace, journey, "definition_errors"))
-                    notes.paused.append(journey)
+                place = (batch[folded.state.key].p, split_key(folded.state.key)[0], journey)
+                notes.errors.setdefault(place, self._recent(place, turn.now)).append(turn.now)
+        for (_, workspace, journey), times in notes.errors.items():
+            if len(times) >= BURST:
+                writes.pauses.append((workspace, journey, FAULTY))
+                notes.paused.append(journey)
+
+    def _recent(self, place: Place, now: datetime) -> list[datetime]:
+        return [at for at in self._errors.get(place, ()) if now - at <= BURST_WITHIN]
 
 
 def _fold(catalog: Catalog, state: CustomerState, work: Work, turn: Turn) -> Folded:
@@ -217,32 +224,6 @@ def _wanted(batch: Mapping[str, Work], catalogs: Mapping[str, Catalog]) -> Wante
             elif isinstance(record.body, Enroll):
                 wanted.entries.add((key, record.body.journey, record.body.key))
     return wanted
-
-
-def _write(writes: Writes, before: CustomerState, folded: Folded, p: int, catalog: Catalog) -> None:
-    """What changed for one customer, as rows to write."""
-    after = folded.state
-    writes.kept.extend((p, after.key, record) for record in folded.kept)
-    writes.pending.extend((p, after.key, other, at) for other, at in folded.pending)
-    writes.erased.extend((after.key, record.id) for record in folded.erased)
-    writes.forgotten.extend(EnrollmentWrite(p, before.enrollments.get(id_), gone) for id_, gone in folded.gone.items())
-    changed = (
-        after.profile is not before.profile
-        or after.memory is not before.memory
-        or after.ties != before.ties
-        or after.merged_into != before.merged_into
-    )
-    if changed and not (folded.erased and after == CustomerState(after.key)):
-        writes.customers.append((p, after))
-    for id_, enrollment in after.enrollments.items():
-        known = before.enrollments.get(id_) if not folded.erased else None
-        if enrollment is not known:
-            held = enrollment.journey in after.ties.paused
-            at_once = enrollment.paused and not held and catalog.paused(enrollment.journey)
-            writes.enrollments.append(EnrollmentWrite(p, known, enrollment, held=held, at_once=at_once))
-    writes.moves.extend(
-        (p, effect) for effect in folded.effects if isinstance(effect, Moved) and effect.enrollment in after.enrollments
-    )
 
 
 def _answer(applied: Applied, notes: Notes, folded: Folded, out: Outgoing, p: int) -> None:

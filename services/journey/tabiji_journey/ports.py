@@ -9,10 +9,9 @@ from typing import Any, Protocol
 
 from tabiji_common.postgres import Connection
 from tabiji_common.topics import Record
-from tabiji_journey.domain.arrival import Told
 from tabiji_journey.domain.catalog import Catalog
-from tabiji_journey.domain.model import Enrollment, Moved
 from tabiji_journey.domain.state import CustomerState
+from tabiji_journey.domain.writes import Writes
 
 
 @dataclass(slots=True)
@@ -30,39 +29,6 @@ class Due:
 
     customers: Mapping[str, int]
     more: bool
-
-
-@dataclass(frozen=True, slots=True)
-class EnrollmentWrite:
-    """An enrollment as it was loaded (``None``: it is new) and as it is now.
-
-    ``held`` keeps its timer from firing until a command; ``at_once`` makes it fire as soon as its journey runs again.
-    """
-
-    p: int
-    before: Enrollment | None
-    after: Enrollment
-    held: bool = False
-    at_once: bool = False
-
-
-@dataclass(slots=True)
-class Writes:
-    """Everything that one turn writes; each row carries p.
-
-    ``erased`` are (customer key, id of the record that asked); ``forgotten`` their enrollments, which stay without
-    saying whose they were.
-    """
-
-    owned: frozenset[int]
-    customers: list[tuple[int, CustomerState]] = field(default_factory=list)
-    enrollments: list[EnrollmentWrite] = field(default_factory=list)
-    moves: list[tuple[int, Moved]] = field(default_factory=list)
-    kept: list[tuple[int, str, Told]] = field(default_factory=list)
-    pending: list[tuple[int, str, str, datetime]] = field(default_factory=list)
-    erased: list[tuple[str, str]] = field(default_factory=list)
-    forgotten: list[EnrollmentWrite] = field(default_factory=list)
-    pauses: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

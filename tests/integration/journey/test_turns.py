@@ -190,7 +190,7 @@ async def test_a_journey_whose_condition_keeps_failing_is_paused_and_nobody_is_p
         orders = [received(order(f"o{n}", customer=f"c{n}"), f"e{n}", MONDAY) for n in range(120)]
         applied = await desk.takes(*orders)
         assert applied.parked == {}
-        assert await desk.rows("SELECT paused FROM journey_state") == [{"paused": "definition_errors"}]
+        assert await desk.rows("SELECT paused FROM journey_state") == [{"paused": "definition_error"}]
 
 
 async def test_a_paused_journey_holds_its_timers_and_goes_on_when_it_runs_again(desk: Desk) -> None:

@@ -15,7 +15,8 @@ from tabiji_journey.domain.memory import Memory
 from tabiji_journey.domain.model import Enrollment
 from tabiji_journey.domain.profile import Profile
 from tabiji_journey.domain.state import CustomerState, Ties
-from tabiji_journey.ports import Due, Kept, Wanted, Writes
+from tabiji_journey.domain.writes import Writes
+from tabiji_journey.ports import Due, Kept, Wanted
 
 _DUE = """
 SELECT found.customer, found.p

@@ -14,7 +14,7 @@ from tabiji_common.topics import customer_key
 from tabiji_journey.domain.catalog import Catalog
 from tabiji_journey.domain.model import Enrollment
 from tabiji_journey.domain.state import goal_open
-from tabiji_journey.ports import EnrollmentWrite, Writes
+from tabiji_journey.domain.writes import EnrollmentWrite, Writes
 
 _CUSTOMERS = """
 INSERT INTO customer (key, p, profile, memory, ties, merged_into)

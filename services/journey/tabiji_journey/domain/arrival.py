@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -81,24 +81,26 @@ def told(arrival: Arrival, named: Container[str]) -> Told:
     """
     body = arrival.body
     if isinstance(body, commands.Handover):
-        record = _handed_over(arrival, body)
-    else:
-        record = Told(
-            arrival.topic,
-            arrival.id,
-            arrival.type,
-            arrival.source,
-            arrival.occurred_at,
-            arrival.accepted_at,
-            str(arrival.mode),
-            arrival.body_hash,
-            arrival.value,
-            body,
-            arrival,
-        )
-    if record.type in named and isinstance(record.body, events.Event):
-        return replace(record, event=_event_input(record))
-    return record
+        return _handed_over(arrival, body, named)
+    mode = arrival.mode.value
+    event = None
+    if arrival.type in named and isinstance(body, events.Event):
+        event = _event_input(body, arrival.id, arrival.type, arrival.occurred_at, arrival.accepted_at, mode)
+    return Told(
+        arrival.topic,
+        arrival.id,
+        arrival.type,
+        arrival.source,
+        arrival.occurred_at,
+        arrival.accepted_at,
+        mode,
+        arrival.body_hash,
+        arrival.value,
+        body,
+        arrival,
+        0,
+        event,
+    )
 
 
 def matters(record: Told) -> bool:
@@ -109,7 +111,7 @@ def matters(record: Told) -> bool:
     return True
 
 
-def _handed_over(arrival: Arrival, handover: commands.Handover) -> Told:
+def _handed_over(arrival: Arrival, handover: commands.Handover, named: Container[str]) -> Told:
     topic = TOPICS.get(handover.original_topic)
     if topic is None:
         raise Reject(f"unknown topic {handover.original_topic!r}", "original_topic")
@@ -117,40 +119,48 @@ def _handed_over(arrival: Arrival, handover: commands.Handover) -> Told:
     original = topic.decode(handover.original_type, value)
     if not isinstance(original, events.Event):
         raise Reject("only events are handed over", "original_topic")
-    return Told(
-        handover.original_topic,
+    body = msgspec.structs.replace(original, customer=handover.customer, anonymous=False)
+    id_, type_, occurred_at, now = (
         handover.original_id,
         handover.original_type,
-        handover.original_source,
         handover.occurred_at,
         arrival.accepted_at,
+    )
+    event = _event_input(body, id_, type_, occurred_at, now, handover.mode) if type_ in named else None
+    return Told(
+        handover.original_topic,
+        id_,
+        type_,
+        handover.original_source,
+        occurred_at,
+        now,
         handover.mode,
         handover.body_hash,
         value,
-        msgspec.structs.replace(original, customer=handover.customer, anonymous=False),
+        body,
         arrival,
         handover.hops,
+        event,
     )
 
 
-def _event_input(event: Told) -> EventInput:
+def _event_input(body: Any, id_: str, type_: str, occurred_at: datetime, now: datetime, mode: str) -> EventInput:
     """What the engine sees of an event: plain values under their own names, nothing personal."""
-    body = event.body
     fields = {
         name: value for name, value in msgspec.structs.asdict(body).items() if name not in _HIDDEN and value is not None
     }
     return EventInput(
-        id=event.id,
-        type=event.type,
-        occurred_at=event.occurred_at,
-        accepted_at=event.now,
-        context={**body.properties, **fields},
-        order_id=_named(body, "order_id"),
-        cart_id=_named(body, "cart_id"),
-        message_key=getattr(body, "message_key", None),
-        machine=getattr(body, "machine", False),
-        mode=event.mode,
-        anonymous=body.anonymous,
+        id_,
+        type_,
+        occurred_at,
+        now,
+        {**body.properties, **fields},
+        _named(body, "order_id"),
+        _named(body, "cart_id"),
+        getattr(body, "message_key", None),
+        getattr(body, "machine", False),
+        mode,
+        body.anonymous,
     )
 
 

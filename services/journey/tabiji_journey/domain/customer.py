@@ -162,17 +162,18 @@ class _Fold:
 
     def _command(self, record: Told, body: commands.JourneyCommand) -> str:
         mine = self.enrolled
+        journey = getattr(body, "journey", "")
+        if journey and journey not in self.catalog.journeys:
+            return f"no journey {journey!r}"
         match body:
             case commands.Enroll():
-                if body.journey not in self.catalog.journeys:
-                    return f"no journey {body.journey!r}"
                 asked = EventInput(record.id, record.type, record.occurred_at, record.now)
                 mine.enter(body.journey, asked, record.now, body.key)
             case commands.Exit():
                 for enrollment in mine.waiting(body.journey, body.enrollment):
                     mine.advance(enrollment, CommandInput("exit", record.id, body.reason), record.now)
             case commands.Pause():
-                others = tuple(journey for journey in self.state.ties.paused if journey != body.journey)
+                others = tuple(one for one in self.state.ties.paused if one != body.journey)
                 mine.paused = (*others, body.journey) if body.on else others
                 self.state = replace(self.state, ties=replace(self.state.ties, paused=mine.paused))
                 mine.pause(body.journey, CommandInput("pause" if body.on else "resume", record.id), record.now)
