@@ -1,0 +1,143 @@
+"""Contacts and consent: the last word by occurred_at, in whatever order the words arrive."""
+
+import itertools
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tabiji_common import events
+from tabiji_dispatch.domain.consent import (
+    Consent,
+    Contact,
+    Listing,
+    address_hash,
+    agreed,
+    bad_address,
+    customer_hash,
+    fold,
+)
+from tabiji_dispatch.domain.register import fold_all
+from tabiji_dispatch.domain.triage import Change
+from tests.unit.dispatch.make import HOUR, NOON
+
+WHO: dict[str, Any] = {"workspace": "demo", "customer": "c1"}
+NOBODY = Contact("demo", "c1", 0)
+
+
+def identified(**pii: Any) -> events.Identified:
+    return events.Identified(**WHO, pii=pii)
+
+
+def test_fields_are_kept_one_by_one() -> None:
+    first = fold(NOBODY, identified(email="a@example.com", name="古い"), NOON)
+    second = fold(first, identified(name="新しい"), NOON + HOUR)
+    assert (second.value("email"), second.value("name")) == ("a@example.com", "新しい")
+    assert fold(second, identified(name="遅れて来た"), NOON).value("name") == "新しい"
+
+
+def test_every_order_of_arrival_ends_the_same() -> None:
+    said = [
+        (identified(email="a@example.com"), NOON),
+        (identified(email="b@example.com", phone="1"), NOON + HOUR),
+        (events.ConsentGiven(**WHO, channel="email"), NOON),
+        (events.ConsentWithdrawn(**WHO, channel="email"), NOON + HOUR),
+        (events.ConsentGiven(**WHO, channel="email"), NOON + 2 * HOUR),
+    ]
+    ends = set()
+    for order in itertools.permutations(said):
+        contact = NOBODY
+        for event, at in order:
+            contact = fold(contact, event, at)
+        ends.add((contact.value("email"), contact.value("phone"), agreed(contact.consents, "email")))
+    assert ends == {("b@example.com", "1", True)}
+
+
+def test_a_name_is_made_of_its_parts_family_name_first() -> None:
+    assert fold(NOBODY, identified(first_name="花子", last_name="山田"), NOON).value("name") == "山田 花子"
+    assert fold(NOBODY, identified(firstName="花子"), NOON).value("name") == "花子"
+
+
+def test_an_address_can_be_taken_away_and_what_is_no_text_is_nothing() -> None:
+    with_address = fold(NOBODY, identified(email="a@example.com"), NOON)
+    assert fold(with_address, identified(email=""), NOON + HOUR).value("email") == ""
+    assert fold(with_address, identified(email=17), NOON + HOUR) == with_address
+
+
+WITHDRAWN = [
+    (events.ConsentWithdrawn(**WHO, channel="email"), "email"),
+    (events.Unsubscribed(**WHO, channel="email"), "email"),
+    (events.Unsubscribed(**WHO), "email"),
+    (events.EmailComplained(**WHO), "email"),
+    (events.LineBlocked(**WHO), "line"),
+]
+
+
+@pytest.mark.parametrize(("event", "channel"), WITHDRAWN)
+def test_each_way_to_say_no(event: Any, channel: str) -> None:
+    yes = fold(NOBODY, events.ConsentGiven(**WHO, channel=channel), NOON)
+    assert agreed(yes.consents, channel)
+    assert not agreed(fold(yes, event, NOON + HOUR).consents, channel)
+    assert not agreed(fold(yes, event, NOON).consents, channel)  # at the same instant, no stands
+    assert agreed(fold(yes, event, NOON - HOUR).consents, channel)
+
+
+def test_no_on_every_channel_is_lifted_by_a_later_yes_on_one() -> None:
+    contact = fold(NOBODY, events.Unsubscribed(**WHO), NOON)
+    contact = fold(contact, events.ConsentGiven(**WHO, channel="email"), NOON + HOUR)
+    assert agreed(contact.consents, "email") and not agreed(contact.consents, "line")
+    assert not agreed({"*": Consent(given=True, at=NOON)}, "email")
+
+
+def test_an_erasure_forgets_and_what_was_said_before_stays_forgotten() -> None:
+    contact = fold(fold(NOBODY, identified(email="a@example.com"), NOON), events.Erased(**WHO), NOON + HOUR)
+    assert (contact.fields, contact.consents, contact.erased_at) == ({}, {}, NOON + HOUR)
+    assert fold(contact, identified(email="a@example.com"), NOON + HOUR) == contact
+    assert fold(contact, identified(email="new@example.com"), NOON + 2 * HOUR).value("email") == "new@example.com"
+
+
+def test_only_hard_bounces_and_complaints_list_an_address() -> None:
+    assert bad_address(events.EmailBounced(**WHO, hard=True)) == ("email", "all", "bounced")
+    assert bad_address(events.EmailBounced(**WHO, hard=False)) is None
+    assert bad_address(events.EmailComplained(**WHO)) == ("email", "marketing", "complained")
+    assert bad_address(events.EmailOpened(**WHO)) is None
+
+
+def test_hashes_know_an_address_in_any_spelling_and_no_other() -> None:
+    one = address_hash("s", "demo", "email", "A@Example.com ")
+    assert one == address_hash("s", "demo", "email", "a@example.com")
+    others = [("t", "demo", "email"), ("s", "other", "email"), ("s", "demo", "sms")]
+    assert all(address_hash(*other, "a@example.com") != one for other in others)
+    assert customer_hash("s", "demo", "c1") != customer_hash("s", "demo", "c2")
+
+
+def change(event: Any, at: datetime, id_: str = "x") -> Change:
+    return Change("demo:c1", 0, id_, at, event)
+
+
+def test_a_batch_folds_in_order_and_lists_the_address_of_its_time() -> None:
+    changes = [
+        change(identified(email="a@example.com"), NOON),
+        change(events.EmailBounced(**WHO), NOON + HOUR),
+        change(identified(email="b@example.com"), NOON + 2 * HOUR),
+    ]
+    folded = fold_all({"demo:c1": NOBODY}, changes, "s", NOON)
+    assert folded.contacts["demo:c1"].value("email") == "b@example.com"
+    hashed = address_hash("s", "demo", "email", "a@example.com")
+    assert folded.listings == [Listing("demo", "email", hashed, "all", "bounced", NOON + HOUR)]
+
+
+def test_an_erasure_is_answered_each_time_and_done_once() -> None:
+    known = fold(NOBODY, identified(email="a@example.com"), NOON)
+    erased = change(events.Erased(**WHO), NOON + HOUR, "erase")
+    folded = fold_all({"demo:c1": known}, [erased, erased], "s", NOON)
+    assert [record.type for record in folded.records] == ["erasure_done"] * 2
+    assert len({record.id for record in folded.records}) == 1
+    assert [listing.reason for listing in folded.listings] == ["erased"]
+    assert set(folded.erased) == {"demo:c1"}
+
+
+def test_agreeing_again_lifts_an_erasures_listing() -> None:
+    known = fold(NOBODY, identified(email="a@example.com"), NOON)
+    folded = fold_all({"demo:c1": known}, [change(events.ConsentGiven(**WHO, channel="email"), NOON)], "s", NOON)
+    assert folded.relisted == {address_hash("s", "demo", "email", "a@example.com"): NOON}
