@@ -44,7 +44,7 @@ class _MailPolicy(EmailPolicy):
 
 
 _HEADERS = HeaderRegistry()
-_FOLDING = EmailPolicy(linesep="\r\n")
+_FOLDING = EmailPolicy(linesep="\r\n", max_line_length=76)  # a space and an encoded word of 75 (RFC 2047)
 
 
 @lru_cache(maxsize=4096)

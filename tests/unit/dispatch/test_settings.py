@@ -1,0 +1,64 @@
+"""Providers from the environment, and what is refused."""
+
+import json
+
+import pytest
+
+from tabiji_common.errors import Misconfigured
+from tabiji_dispatch.__main__ import terms_of
+from tabiji_dispatch.domain.outcomes import Keyed, Unkeyed
+from tabiji_dispatch.settings import DispatchSettings, is_loopback
+
+HOOK = {"name": "hook", "kind": "webhook", "channels": ["line"], "url": "http://127.0.0.1:1/x", "secret": "whsec_eA=="}
+
+
+def settings(monkeypatch: pytest.MonkeyPatch, **environment: str) -> DispatchSettings:
+    for name, value in environment.items():
+        monkeypatch.setenv(f"TABIJI_{name.upper()}", value)
+    return DispatchSettings()
+
+
+def test_without_a_word_mail_goes_to_the_local_sink(monkeypatch: pytest.MonkeyPatch) -> None:
+    [one] = settings(monkeypatch).carriers()
+    assert (one.name, one.channels, one.host, one.port) == ("smtp", ["email"], "127.0.0.1", 11025)
+
+
+def test_the_mail_servers_port_has_a_setting_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings(monkeypatch, smtp_port="2525").carriers()[0].port == 2525
+
+
+def test_providers_come_as_json_with_a_policy_for_each_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    mail = {"name": "mail", "channels": ["email"], "transactional": "at_least_once", "resends": 3}
+    terms = terms_of(settings(monkeypatch, providers=json.dumps([mail, HOOK])))
+    assert terms.carriers["mail"].marketing == Unkeyed(0)
+    assert terms.carriers["mail"].transactional == Unkeyed(3)
+    assert terms.carriers["hook"].marketing == Keyed(86_400, 3_600)
+
+
+TWICE = [[HOOK, HOOK], [HOOK, HOOK | {"name": "other"}], [HOOK | {"url": ""}], [HOOK | {"secret": ""}]]
+
+
+@pytest.mark.parametrize("providers", TWICE)
+def test_a_name_or_channel_twice_and_a_hook_without_url_or_secret_are_refused(
+    monkeypatch: pytest.MonkeyPatch, providers: list[dict[str, object]]
+) -> None:
+    with pytest.raises(Misconfigured):
+        settings(monkeypatch, providers=json.dumps(providers)).carriers()
+
+
+@pytest.mark.parametrize("host", ["mail.example.com", "10.0.0.1", "0.0.0.0", "169.254.169.254"])
+def test_simulated_time_refuses_a_provider_off_loopback(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    with pytest.raises(Misconfigured, match="loopback"):
+        settings(monkeypatch, clock="simulated", smtp_host=host).carriers()
+    assert settings(monkeypatch, clock="live", smtp_host=host).carriers()
+
+
+def test_simulated_time_refuses_a_hook_off_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = HOOK | {"url": "https://hooks.example.com/127.0.0.1"}
+    with pytest.raises(Misconfigured, match="loopback"):
+        settings(monkeypatch, clock="simulated", providers=json.dumps([away])).carriers()
+
+
+@pytest.mark.parametrize(("host", "is_"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("", False)])
+def test_loopback_is_told_by_spelling(host: str, is_: bool) -> None:
+    assert is_loopback(host) is is_
