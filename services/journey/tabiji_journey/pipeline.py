@@ -192,6 +192,7 @@ class JourneyPipeline:
             if len(times) >= BURST:
                 writes.pauses.append((workspace, journey, FAULTY))
                 notes.paused.append(journey)
+                times.clear()
 
     def _recent(self, place: Place, now: datetime) -> list[datetime]:
         return [at for at in self._errors.get(place, ()) if now - at <= BURST_WITHIN]

@@ -1,10 +1,8 @@
 """A visitor becomes a customer of another partition number, and the process dies between commit and publish."""
 
 import asyncio
-import json
 import signal
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,14 +10,13 @@ from typing import Any
 
 import pytest
 
-from tabiji_cli.stack.ports import free_port
 from tabiji_common import events
 from tabiji_common.clock import LiveClock
 from tabiji_common.kafka.admin import create_topics
 from tabiji_common.settings import Settings
 from tabiji_common.topics import CUSTOMERS, PAGE_VIEWS, PURCHASES, Record, customer_key, partition_of
-from tests.conformance.harness import Toy, Yard
 from tests.integration.journey.desk import open_desk
+from tests.integration.journey.town import Town
 from tests.unit.journey.pipeline.people import CART, THANKS, cart, order
 
 PARTITIONS = 2
@@ -34,26 +31,17 @@ COOKIE, ANN = somebody("cookie", 0), somebody("ann", 1)
 
 
 @pytest.fixture
-def town(kafka: Any, database: str, topic_prefix: str) -> Iterator[Yard]:
+def town(kafka: Any, database: str, topic_prefix: str) -> Iterator[Town]:
     settings = Settings(
         kafka_bootstrap=kafka.bootstrap, postgres_dsn=database, topic_prefix=topic_prefix, partitions=PARTITIONS
     )
     asyncio.run(create_topics(settings))
     with tempfile.TemporaryDirectory() as folder:
-        made = Yard(settings, Path(folder))
+        made = Town(settings, Path(folder))
         try:
             yield made
         finally:
-            for process in made.toys:
-                process.kill()
-
-
-def start(town: Yard, failpoints: str = "") -> tuple[Toy, int]:
-    port = free_port()
-    process = town.start(
-        failpoints=failpoints, module="tabiji_journey", TABIJI_PORT=str(port), TABIJI_PUBLISH_SHIPPED="false"
-    )
-    return process, port
+            made.close()
 
 
 def record(topic: Any, body: Any, id_: str, at: datetime) -> Record[Any]:
@@ -66,7 +54,7 @@ def merge(at: datetime) -> list[Record[Any]]:
 
 
 @pytest.mark.parametrize("point", ["runtime.publish.before", "runtime.publish.before_mark", "journey.handover.decided"])
-def test_a_handover_survives_a_kill_and_the_later_purchase_read_first_wins(town: Yard, point: str) -> None:
+def test_a_handover_survives_a_kill_and_the_later_purchase_read_first_wins(town: Town, point: str) -> None:
     now = LiveClock().now().replace(microsecond=0)
     seen = [
         record(PAGE_VIEWS, cart(name, COOKIE, anonymous=True), f"added to {name}", now - timedelta(minutes=ago))
@@ -76,20 +64,20 @@ def test_a_handover_survives_a_kill_and_the_later_purchase_read_first_wins(town:
 
     async def story() -> None:
         async with open_desk(town.settings.postgres_dsn, CART, THANKS) as desk:
-            doomed, _ = start(town, failpoints=f"{point}=kill@1")
-            await town.send(seen)
+            doomed = town.start(failpoints=f"{point}=kill@1")
+            await town.send(*seen)
             while len(await desk.rows("SELECT id FROM anonymous_event")) < len(seen):
                 await asyncio.sleep(0.05)
-            await town.send(merge(now - timedelta(minutes=30)))
+            await town.send(*merge(now - timedelta(minutes=30)))
             await asyncio.to_thread(doomed.process.wait, 40)
             assert doomed.process.returncode == -signal.SIGKILL
             handed = await desk.rows("SELECT id FROM outbox WHERE type = 'handover'")
             kept = await desk.rows("SELECT id FROM anonymous_event")
             assert (len(handed), len(kept)) == ((2, 0) if point.startswith("runtime.publish") else (0, 2))
-            await town.send([purchase])
-            _, port = start(town)
-            start(town)
-            await town.settle(120)
+            await town.send(purchase)
+            heir = town.start()
+            town.start()
+            await town.settle()
 
             assert await desk.rows("SELECT id FROM anonymous_event") == []
             carts = await desk.rows("SELECT entry_key, status FROM enrollment WHERE journey = 'cart' ORDER BY 1 DESC")
@@ -97,14 +85,13 @@ def test_a_handover_survives_a_kill_and_the_later_purchase_read_first_wins(town:
             begun = [{"entry_key": "bought", "status": "exited"}] if point == "runtime.publish.before_mark" else []
             assert carts == [{"entry_key": "left", "status": "waiting"}, *begun]
             assert ("thanks", "waiting", "thank", 1) in await desk.standing()
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/conservation", timeout=5) as answer:
-                assert json.load(answer)["lost"] == 0
-            entered = [row for row in await town.published("journey.transition.v1") if row[2]["kind"] == "entered"]
-            assert len({id_ for _, id_, _ in entered}) == 2 + len(begun)
+            assert heir.get("/v1/conservation")["lost"] == 0
+            transitions = await town.published("journey.transition.v1")
+            assert sum(move["kind"] == "entered" for move in transitions.values()) == 2 + len(begun)
 
             after = record(PAGE_VIEWS, cart("later", COOKIE, anonymous=True), "added to later", now)
-            await town.send([after])
-            await town.settle(120)
+            await town.send(after)
+            await town.settle()
             assert ("cart", "waiting", "browsing", 2) in await desk.standing()
 
     asyncio.run(story())
