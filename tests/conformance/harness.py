@@ -1,41 +1,50 @@
-"""Running toy processes against the real broker and database, and reading their ledgers from outside."""
+"""Running toy processes against the real broker and database."""
 
 import asyncio
 import json
 import os
+import secrets
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
 from tabiji_cli.stack.ports import free_port
 from tabiji_common.events import CustomEvent, OrderCompleted, PageViewed
-from tabiji_common.kafka.admin import create_topics
+from tabiji_common.kafka.admin import create
 from tabiji_common.kafka.client import Cluster
 from tabiji_common.kafka.producer import Producer
 from tabiji_common.settings import Settings
-from tabiji_common.topics import CUSTOM, PAGE_VIEWS, PURCHASES, Record
+from tabiji_common.topics import (
+    CUSTOM,
+    JOURNEY_COMMANDS,
+    PAGE_VIEWS,
+    PURCHASES,
+    SENDS,
+    TRANSITIONS,
+    Record,
+    dead_letter_name,
+)
+from tests.conformance import ledgers
+from tests.conformance.zygote import Child, Zygote
+from tests.stack import delete_topics
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TOPICS = (PAGE_VIEWS, PURCHASES, CUSTOM)
+LOG_TIME = {"message.timestamp.type": "LogAppendTime"}
 
 
 def event(n: int, customer: str, topic: Any = CUSTOM, **properties: Any) -> Record[Any]:
     """The n-th event of a test."""
     body: Any
-    shared = {"workspace": "w", "customer": customer, "properties": {"n": n, **properties}}
+    shared: dict[str, Any] = {"workspace": "w", "customer": customer, "properties": {"n": n, **properties}}
     if topic is PURCHASES:
         body = OrderCompleted(order_id=f"o{n}", amount_minor=100, currency="JPY", **shared)
     elif topic is PAGE_VIEWS:
@@ -44,14 +53,24 @@ def event(n: int, customer: str, topic: Any = CUSTOM, **properties: Any) -> Reco
         body = CustomEvent(**shared)
     at = START + timedelta(seconds=n)
     type_ = "tried" if topic is CUSTOM else None
-    return topic.record(body, id=f"e{n}", source="test", occurred_at=at, accepted_at=at, type=type_, body_hash=f"h{n}")
+    made: Record[Any] = topic.record(
+        body, id=f"e{n}", source="test", occurred_at=at, accepted_at=at, type=type_, body_hash=f"h{n}"
+    )
+    return made
+
+
+def load(count: int, *, start: int = 0, customers: int = 40) -> list[Record[Any]]:
+    """``count`` events of ``customers`` people over all input topics; a tenth of them is answered by a send."""
+    return [
+        event(n, f"c{n % customers}", TOPICS[n % len(TOPICS)], send=n % 10 == 0) for n in range(start, start + count)
+    ]
 
 
 @dataclass
 class Toy:
     """One toy process."""
 
-    process: subprocess.Popen[bytes]
+    process: Child
     port: int
     log: Path
     hits: Path
@@ -67,6 +86,10 @@ class Toy:
     def alive(self) -> bool:
         return self.process.poll() is None
 
+    @property
+    def owned(self) -> list[int]:
+        return list((self.idle() or {}).get("owned", []))
+
     def signal(self, number: int) -> None:
         os.kill(self.process.pid, number)
 
@@ -76,9 +99,22 @@ class Toy:
         self.process.wait()
 
     def stop(self) -> None:
+        """A clean stop."""
         if self.alive:
             self.signal(signal.SIGTERM)
-        self.process.wait(timeout=20)
+        assert self.process.wait(timeout=20) == 0, self.log.read_text()[-3000:]
+
+    async def reached(self, point: str, seconds: float = 30) -> None:
+        """Until a failpoint did to it what was asked."""
+        await until(lambda: self.hits.exists() and point in self.hits.read_text(), f"{point} was not hit", seconds)
+
+
+async def until(holds: Callable[[], bool], complaint: str, seconds: float = 30) -> None:
+    """Wait until ``holds``; looks from a thread, so that it may block."""
+    deadline = time.monotonic() + seconds
+    while not await asyncio.to_thread(holds):
+        assert time.monotonic() < deadline, complaint
+        await asyncio.sleep(0.05)
 
 
 @dataclass
@@ -87,6 +123,7 @@ class Yard:
 
     settings: Settings
     home: Path
+    zygote: Zygote
     toys: list[Toy] = field(default_factory=list)
 
     def start(self, *, failpoints: str = "", module: str = "tests.conformance.toy", **extra: str) -> Toy:
@@ -104,9 +141,8 @@ class Yard:
             "TABIJI_FAILPOINT_LOG": str(hits),
             **extra,
         }
-        with log.open("wb") as out:
-            process = subprocess.Popen([sys.executable, "-m", module], env=environment, stderr=out, stdout=out)
-        toy = Toy(process, port, log, hits)
+        log.touch()
+        toy = Toy(self.zygote.start(module, environment, log), port, log, hits)
         self.toys.append(toy)
         return toy
 
@@ -118,90 +154,87 @@ class Yard:
             await producer.stop()
 
     async def rows(self, query: str, *arguments: Any) -> list[Any]:
-        connection = await asyncpg.connect(self.settings.postgres_dsn, server_settings={"search_path": "toy"})
-        try:
-            return list(await connection.fetch(query, *arguments))
-        finally:
-            await connection.close()
+        return await ledgers.rows(self.settings, query, *arguments)
 
-    async def settle(self, seconds: float = 40) -> None:
-        """Until every number is owned by a living toy, everything is applied and published, twice in a row."""
-        deadline = time.monotonic() + seconds
-        last: Any = None
-        while time.monotonic() < deadline:
-            looks = [toy.idle() for toy in self.toys if toy.alive]
-            quiet = [look for look in looks if look and "lag" in look]
-            owned = sorted(p for look in quiet for p in look["owned"])
-            still = all(not (look["lag"] or look["unpublished"] or look["busy"]) for look in quiet)
-            now = [look["work"] for look in quiet]
-            if len(quiet) == len(looks) and owned == list(range(self.settings.partitions)) and still and now == last:
-                return
-            last = now
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"not settled: {looks}\n" + "\n".join(t.log.read_text()[-3000:] for t in self.toys))
-
-    async def published(self, topic: str) -> list[tuple[str, str, Any]]:
-        """(key, ce_id, value) of everything in ``topic``, in log order for each key."""
-        name = self.settings.topic_prefix + topic
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.kafka_bootstrap, auto_offset_reset="earliest")
-        await consumer.start()
-        try:
-            places = [TopicPartition(name, p) for p in range(self.settings.partitions)]
-            consumer.assign(places)
-            ends = await consumer.end_offsets(places)
-            await consumer.seek_to_beginning()
-            found = []
-            while any([await consumer.position(place) < ends[place] for place in places]):
-                for batch in (await consumer.getmany(timeout_ms=500)).values():
-                    for record in batch:
-                        headers = dict(record.headers)
-                        found.append((record.key.decode(), headers["ce_id"].decode(), json.loads(record.value)))
-            return found
-        finally:
-            await consumer.stop()
+    async def published(self, topic: str) -> list[tuple[str, dict[str, str], bytes]]:
+        return await ledgers.published(self.settings, topic)
 
     async def check(self, sent: list[Record[Any]], *, answered: bool = True) -> None:
-        """Every event applied once, in order of append for each customer and topic; every answer published, in order."""
-        rows = await self.rows("SELECT key, id, topic, position, appended_at FROM applied ORDER BY seq")
-        ids = [row["id"] for row in rows]
-        assert len(ids) == len(set(ids)), f"{len(ids) - len(set(ids))} applied twice"
-        assert set(ids) == {record.id for record in sent}, f"{len(sent) - len(ids)} lost"
-        last: dict[Any, Any] = defaultdict(int)
-        for row in rows:
-            at = (row["key"], row["topic"])
-            assert row["position"] >= last[at], f"inversion at {at}"
-            last[at] = row["position"]
-        tally = await self.rows("SELECT sum(n) AS n FROM tally")
-        assert tally[0]["n"] == len(sent)
-        if answered:
-            await self.check_answers(sent)
+        await ledgers.check(self.settings, sent, answered=answered)
 
-    async def check_answers(self, sent: list[Record[Any]]) -> None:
-        """Repeats are allowed on the wire (receivers drop them by id); losses and first-seen inversions are not."""
-        transitions = await self.published("journey.transition.v1")
-        seen: dict[str, list[int]] = defaultdict(list)
-        ids = set()
-        for key, id_, value in transitions:
-            if id_ not in ids:
-                ids.add(id_)
-                seen[key].append(value["seq"] if "seq" in value else 0)
-        sends = {id_ for _, id_, _ in await self.published("dispatch.send.v1")}
-        assert len(ids | sends) == len(sent), f"{len(sent) - len(ids | sends)} answers lost"
+    def logs(self) -> str:
+        return "\n".join(toy.log.read_text()[-3000:] for toy in self.toys)
+
+    def _looks(self) -> list[dict[str, Any]] | None:
+        """What the living say of themselves, or nothing where one of them cannot answer."""
+        looks = [toy.idle() for toy in self.toys if toy.alive]
+        return [look for look in looks if look] if all(look and "lag" in look for look in looks) else None
+
+    async def settle(self, seconds: float = 60) -> None:
+        """Until every number is owned by one living toy, everything is applied and published, twice in a row."""
+        deadline = time.monotonic() + seconds
+        last: Any = None
+        while True:
+            looks = await asyncio.to_thread(self._looks)
+            owned = sorted(p for look in looks or [] for p in look["owned"])
+            still = all(not (look["lag"] or look["unpublished"] or look["busy"]) for look in looks or [])
+            now = [look["work"] for look in looks or []]
+            if looks and owned == list(range(self.settings.partitions)) and still and now == last:
+                return
+            last = now
+            assert time.monotonic() < deadline, f"not settled: {looks}\n{self.logs()}"
+            await asyncio.sleep(0.05)
 
 
 @contextmanager
-def yard(kafka: Any, database: str, topic_prefix: str, *, partitions: int = 4) -> Iterator[Yard]:
+def yard(kafka: Any, database: str, prefix: str, zygote: Zygote, *, partitions: int = 4) -> Iterator[Yard]:
     """An installation for one test; every process it started is gone afterwards."""
     settings = Settings(
-        kafka_bootstrap=kafka.bootstrap, postgres_dsn=database, topic_prefix=topic_prefix, partitions=partitions
+        kafka_bootstrap=kafka.bootstrap, postgres_dsn=database, topic_prefix=prefix, partitions=partitions
     )
-    extra = {"toy.members.v1": {"message.timestamp.type": "LogAppendTime"}}
-    extra |= {f"{topic.name}.toy.dlq": {} for topic in TOPICS}
-    asyncio.run(create_topics(settings, extra=extra))
+    inputs = (*TOPICS, JOURNEY_COMMANDS)
+    names = [topic.name for topic in (*inputs, TRANSITIONS, SENDS)]
+    names += ["toy.members.v1", *(dead_letter_name(topic.name, "toy") for topic in inputs)]
+    asyncio.run(create(settings, dict.fromkeys(names, LOG_TIME)))
     with tempfile.TemporaryDirectory() as folder:
-        made = Yard(settings, Path(folder))
+        made = Yard(settings, Path(folder), zygote)
         try:
             yield made
         finally:
             for toy in made.toys:
                 toy.kill()
+
+
+Story = Callable[[Yard], Awaitable[None]]
+
+
+class Stories:
+    """Stories told at the same time, each in a yard of its own: most of a takeover is waiting."""
+
+    def __init__(self, kafka: Any, postgres: Any, zygote: Zygote) -> None:
+        self.kafka, self.postgres, self.zygote = kafka, postgres, zygote
+        self.ends: dict[str, Future[None]] = {}
+
+    @contextmanager
+    def told(self, stories: Mapping[str, Story], *, at_once: int = 3) -> Iterator["Stories"]:
+        with ThreadPoolExecutor(at_once) as pool:
+            self.ends = {name: pool.submit(self._tell, story) for name, story in stories.items()}
+            yield self
+
+    def end(self, name: str) -> None:
+        """Wait for a story; raises what it ended with."""
+        self.ends[name].result()
+
+    def _tell(self, story: Story) -> None:
+        name, prefix = f"test_{secrets.token_hex(6)}", f"t{secrets.token_hex(4)}."
+        database = self.postgres.create_database(name)
+        try:
+            with yard(self.kafka, database, prefix, self.zygote) as toys:
+                asyncio.run(_run(story, toys))
+        finally:
+            delete_topics(self.kafka.bootstrap, prefix)
+            self.postgres.drop_database(name)
+
+
+async def _run(story: Story, toys: Yard) -> None:
+    await story(toys)

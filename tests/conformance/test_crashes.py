@@ -1,14 +1,13 @@
-"""Every commit point of the runtime, killed under load: nothing lost, nothing applied twice, order kept."""
+"""Every commit point of the runtime, killed under load, and owners that wake too late: once, in order, nothing lost."""
 
 import asyncio
 import signal
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 import pytest
 
-from tests.conformance.harness import Yard, yard
-from tests.conformance.test_runtime import load
+from tests.conformance.harness import Stories, Yard, load, until
 
 POINTS = (
     "toy.fold.middle",
@@ -19,59 +18,55 @@ POINTS = (
     "runtime.publish.before_mark",
     "producer.append.acked_some",
 )
+STOPPED = {"inside its transaction": "toy.fold.middle", "outside of one": "runtime.publish.before"}
+BARE = {"TOY_INBOX": ""}  # no inbox: epochs and offsets alone must hold
 
 
-@pytest.fixture
-def toys(kafka: Any, database: str, topic_prefix: str) -> Iterator[Yard]:
-    with yard(kafka, database, topic_prefix) as made:
-        yield made
+async def kill_at(toys: Yard, point: str, *, module: str = "tests.conformance.toy") -> None:
+    sent = load(1200)
+    await toys.send(sent[:600])
+    doomed = toys.start(failpoints=f"{point}=kill@2", TABIJI_POLL_RECORDS="200", module=module, **BARE)
+    await asyncio.to_thread(doomed.process.wait, 60)
+    assert doomed.process.returncode == -signal.SIGKILL, doomed.log.read_text()[-3000:]
+    assert point in doomed.hits.read_text()
+    await toys.send(sent[600:])
+    toys.start(module=module, **BARE)
+    await toys.settle()
+    await toys.check(sent)
+
+
+async def wake_late(toys: Yard, point: str, *, module: str = "tests.conformance.toy") -> None:
+    """An owner is stopped at ``point``, another one takes over, the first one wakes."""
+    sent = load(1500)
+    zombie = toys.start(failpoints=f"{point}=stop@2", TABIJI_POLL_RECORDS="200", module=module, **BARE)
+    await toys.send(sent[:800])
+    await zombie.reached(point, 60)
+    heir = toys.start(module=module, **BARE)
+    await until(lambda: heir.owned == [0, 1, 2, 3], "nobody took over", 60)
+    await toys.send(sent[800:1200])
+    await asyncio.sleep(1)
+    zombie.signal(signal.SIGCONT)
+    await toys.send(sent[1200:])
+    await asyncio.sleep(2)
+    await toys.settle()
+    await toys.check(sent)
+    writers = {row["pid"] for row in await toys.rows("SELECT DISTINCT pid FROM applied")}
+    assert heir.process.pid in writers
+
+
+@pytest.fixture(scope="module")
+def told(stories: Stories) -> Iterator[Stories]:
+    plots = {point: partial(kill_at, point=point) for point in POINTS}
+    plots |= {name: partial(wake_late, point=point) for name, point in STOPPED.items()}
+    with stories.told(plots) as telling:
+        yield telling
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_sigkill_at(toys: Yard, point: str) -> None:
-    async def story() -> None:
-        sent = load(1200)
-        await toys.send(sent[:600])
-        doomed = toys.start(failpoints=f"{point}=kill@2", TABIJI_POLL_RECORDS="200")
-        await asyncio.to_thread(doomed.process.wait, 30)
-        assert doomed.process.returncode == -signal.SIGKILL
-        assert point in doomed.hits.read_text()
-        await toys.send(sent[600:])
-        toys.start()
-        await toys.settle()
-        await toys.check(sent)
-
-    asyncio.run(story())
+def test_sigkill_loses_nothing_and_doubles_nothing_at(told: Stories, point: str) -> None:
+    told.end(point)
 
 
-@pytest.mark.parametrize("point", ["toy.fold.middle", "runtime.publish.before"], ids=["inside", "outside"])
-def test_a_stopped_owner_that_wakes_after_a_takeover_is_fenced(toys: Yard, point: str) -> None:
-    """Stopped inside its transaction, and outside of one with acked work still to do."""
-
-    async def story() -> None:
-        sent = load(1500)
-        zombie = toys.start(failpoints=f"{point}=stop@2", TABIJI_POLL_RECORDS="200")
-        await toys.send(sent[:800])
-        for _ in range(300):
-            if zombie.hits.exists() and point in zombie.hits.read_text():
-                break
-            await asyncio.sleep(0.05)
-        heir = toys.start()
-        for _ in range(400):
-            look = heir.idle()
-            if look and look.get("owned") == [0, 1, 2, 3]:
-                break
-            await asyncio.sleep(0.05)
-        else:
-            raise AssertionError("nobody took over")
-        await toys.send(sent[800:1200])
-        await asyncio.sleep(1)
-        zombie.signal(signal.SIGCONT)
-        await toys.send(sent[1200:])
-        await asyncio.sleep(2)
-        await toys.settle()
-        await toys.check(sent)
-        writers = {row["pid"] for row in await toys.rows("SELECT DISTINCT pid FROM applied")}
-        assert heir.process.pid in writers
-
-    asyncio.run(story())
+@pytest.mark.parametrize("where", STOPPED)
+def test_an_owner_that_wakes_after_a_takeover_is_fenced_when_it_was_stopped(told: Stories, where: str) -> None:
+    told.end(where)

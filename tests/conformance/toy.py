@@ -8,6 +8,7 @@ import asyncio
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from tabiji_common.commands import SendMessage, Transition
 from tabiji_common.failpoints import Failpoint
@@ -45,8 +46,8 @@ class Toy:
                 good.append(record)
         good = [record for record in good if record.key not in applied.parked]
         await tx.execute(
-            "INSERT INTO tally AS t (key, p, n) SELECT k, min(p), count(*) FROM unnest($1::text[], $2::int[]) AS r(k, p)"
-            " GROUP BY k ON CONFLICT (key) DO UPDATE SET n = t.n + excluded.n",
+            "INSERT INTO tally AS t (key, p, n) SELECT k, min(p), count(*)"
+            " FROM unnest($1::text[], $2::int[]) AS r(k, p) GROUP BY k ON CONFLICT (key) DO UPDATE SET n = t.n + excluded.n",
             [record.key for record in good],
             [record.partition for record in good],
         )
@@ -79,11 +80,11 @@ class Toy:
         return Status()
 
 
-def answer(record: Received) -> Record:
+def answer(record: Received) -> Record[Any]:
     """One record for one event, with an id that is a pure function of the event's."""
     workspace, customer = split_key(record.key)
     id_ = derived_id("toy", record.id)
-    when = {"occurred_at": record.occurred_at, "accepted_at": record.accepted_at}
+    when: Any = {"occurred_at": record.occurred_at, "accepted_at": record.accepted_at}
     if record.body.properties.get("send"):
         message = SendMessage(
             workspace=workspace,
@@ -114,9 +115,14 @@ def answer(record: Received) -> Record:
 
 async def build(service: Service) -> None:
     topics = INPUTS if not os.environ.get("TOY_FEWER") else INPUTS[1:]
-    service.stateful(Toy(), topics, inbox=True)
+    service.stateful(Toy(), topics, inbox=os.environ.get("TOY_INBOX", "yes") != "")
     await asyncio.sleep(0)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run until stopped; ``TOY_*`` variables say how."""
     Service("toy").migrations(Path(__file__).parent / "toy_migrations").run(build)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,8 @@ customers.
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import sqlalchemy as sa
 from alembic.operations import Operations
 from sqlalchemy.dialects import postgresql as pg
@@ -96,7 +98,7 @@ parked_record = sa.Table(
 )
 
 
-def create(op: Operations) -> None:
+def create(op: Operations | ModuleType) -> None:
     """Create the runtime's tables; called by the first migration of every stateful service."""
     metadata.create_all(op.get_bind(), checkfirst=False)
     for table in ("inbox", "inbox_page_view"):

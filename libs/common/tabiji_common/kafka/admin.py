@@ -55,9 +55,17 @@ def topic_names() -> dict[str, dict[str, str]]:
 
 
 async def create_topics(settings: Settings, *, extra: dict[str, dict[str, str]] | None = None) -> list[str]:
-    """Create what is missing; the names created. Raises ``Misconfigured`` where a topic has another partition count."""
+    """Create what is missing of an installation's topics and ``extra``; see ``create``."""
+    return await create(settings, {**topic_names(), **(extra or {})})
+
+
+async def create(settings: Settings, topics: dict[str, dict[str, str]]) -> list[str]:
+    """Create what is missing of ``topics`` (name without prefix → configuration); the full names created.
+
+    Raises ``Misconfigured`` where a topic has another partition count, ``Retry`` where no broker answers.
+    """
     cluster = Cluster.of(settings)
-    wanted = {cluster.name(name): config for name, config in {**topic_names(), **(extra or {})}.items()}
+    wanted = {cluster.name(name): config for name, config in topics.items()}
     admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
     try:
         await admin.start()
