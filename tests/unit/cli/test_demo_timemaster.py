@@ -168,6 +168,21 @@ async def test_a_partition_number_that_nobody_owns_is_not_rest(monkeypatch: pyte
         await master_of(service).settle()
 
 
+async def test_numbers_that_are_taken_over_late_are_waited_for() -> None:
+    service = FakeService("journey")
+    service.owned = []
+    plain = service.idle
+
+    def idle() -> dict[str, Any]:
+        service.owned = list(range(min(4, len(service.owned) + 1)))
+        return plain()
+
+    service.idle = idle  # type: ignore[method-assign]
+    seen = await master_of(service).settle()
+    assert seen[0] is not None
+    assert seen[0].owned == [0, 1, 2, 3]
+
+
 async def test_two_processes_of_one_service_own_the_numbers_together() -> None:
     one, other = FakeService("one"), FakeService("other")
     one.owned, other.owned = [0, 1], [2, 3]

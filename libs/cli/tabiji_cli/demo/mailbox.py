@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email import message_from_bytes, policy
-from email.message import EmailMessage
-from typing import Any, cast
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import Message
+from typing import cast
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -65,9 +66,10 @@ class Mailbox:
 
     def take(self, recipient: str, content: bytes) -> None:
         """Take one mail: in the ledger before the sender hears 250."""
-        message = message_from_bytes(content, policy=policy.SMTP)
-        key, now = key_of(message), self._clock()
-        self._ledger.add([Mail(key=key, recipient=recipient, subject=str(message["Subject"]), at=now)])
+        message, now = message_from_bytes(content), self._clock()
+        key = key_of(message)
+        subject = str(make_header(decode_header(message["Subject"] or "")))
+        self._ledger.add([Mail(key=key, recipient=recipient, subject=subject, at=now)])
         with self._lock:
             self.taken += 1
             if key in self._keys:
@@ -105,35 +107,42 @@ class _Handler:
         return "250 OK"
 
 
-def key_of(message: EmailMessage) -> str:
+def key_of(message: Message) -> str:
     """The message key: its own header, else the left part of the Message-ID."""
     if own := message[KEY_HEADER]:
         return str(own).strip()
     return str(message["Message-ID"] or "").strip(" <>").partition("@")[0]
 
 
-def reactions(message: EmailMessage, recipient: str, now: datetime, seed: str) -> Iterator[Due]:
+def reactions(message: Message, recipient: str, now: datetime, seed: str) -> Iterator[Due]:
     """What becomes of a mail taken at ``now``: a function of its key, its links and the seed alone."""
-    key, links = key_of(message), links_in(message)
+    key = key_of(message)
+    scanned = chance(seed, key, "scan") < SCANNED
+    opened = chance(seed, key, "open") < OPENED
+    links = links_in(message) if scanned or opened else {}
     if "o" not in links:
         return
-    if chance(seed, key, "scan") < SCANNED:
+    if scanned:
         yield Due(now + timedelta(seconds=1), key, 0, "scan", links["o"], recipient)
-    if chance(seed, key, "open") >= OPENED:
+    if not opened:
         return
-    opened = now + timedelta(hours=whole(1, 18, seed, key, "hour") * whole(1, 4, seed, key, "times"))
-    yield Due(opened, key, 1, "open", links["o"], recipient)
+    hours = whole(1, 18, seed, key, "hour") * whole(1, 4, seed, key, "times")
+    yield Due(now + timedelta(hours=hours), key, 1, "open", links["o"], recipient)
     if "c" in links and chance(seed, key, "click") < CLICKED:
-        yield Due(opened + timedelta(minutes=2), key, 2, "click", links["c"], recipient)
+        yield Due(now + timedelta(hours=hours, minutes=2), key, 2, "click", links["c"], recipient)
     if "u" in links and chance(seed, key, "unsubscribe") < UNSUBSCRIBED:
-        yield Due(opened + timedelta(minutes=4), key, 3, "unsubscribe", links["u"], recipient)
+        yield Due(now + timedelta(hours=hours, minutes=4), key, 3, "unsubscribe", links["u"], recipient)
 
 
-def links_in(message: EmailMessage) -> dict[str, str]:
+def links_in(message: Message) -> dict[str, str]:
     """The first pixel (``o``), link (``c``) and unsubscribe link (``u``) of a mail."""
-    body = message.get_body(("html",))
-    text = html.unescape(str(cast("Any", body).get_content())) if body else ""
+    text = "".join(_text(part) for part in message.walk() if part.get_content_type() == "text/html")
     found: dict[str, str] = {}
-    for match in _LINK.finditer(text + f"\n{message['List-Unsubscribe'] or ''}"):
+    for match in _LINK.finditer(html.unescape(text) + f"\n{message['List-Unsubscribe'] or ''}"):
         found.setdefault(match.group(1), match.group(0))
     return found
+
+
+def _text(part: Message) -> str:
+    content = part.get_payload(decode=True)
+    return content.decode(part.get_content_charset("utf-8"), "replace") if isinstance(content, bytes) else ""

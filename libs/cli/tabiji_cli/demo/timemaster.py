@@ -53,14 +53,29 @@ class Idle(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Member:
-    """A process that takes part in stepped time; ``owns`` is false for one without partition numbers."""
+    """A process that takes part in stepped time; ``admin`` is the URL of its admin port."""
 
     service: str
     admin: str
-    owns: bool = True
 
 
 Snapshot = tuple[Idle | None, ...]
+
+
+class _Stall:
+    """Notices that nobody gets on; a service that dies again and again does less than it did before."""
+
+    def __init__(self, members: int) -> None:
+        self._most = [-1] * members
+        self._moved = time.monotonic()
+
+    def for_long(self, seen: Snapshot) -> bool:
+        """Whether nobody has done more than ever before for ``STALLED_AFTER`` seconds."""
+        works = [idle.work if idle else -1 for idle in seen]
+        if any(work > most for work, most in zip(works, self._most, strict=True)):
+            self._most = [max(pair) for pair in zip(works, self._most, strict=True)]
+            self._moved = time.monotonic()
+        return time.monotonic() - self._moved > STALLED_AFTER
 
 
 class TimeMaster:
@@ -72,7 +87,7 @@ class TimeMaster:
         self._decoder = msgspec.json.Decoder(Idle)
         self.now = start
         self.last: Snapshot = ()
-        self.rounds = 0
+        self.asked = 0
 
     def watch(self, members: Sequence[Member]) -> None:
         """These processes move together from now on."""
@@ -90,27 +105,40 @@ class TimeMaster:
 
         Raises ``RunFailed`` where a customer is parked, or where nothing moves for two minutes.
         """
-        before: Snapshot = ()
-        most = [-1] * len(self._members)  # a service that dies again and again does less than it did before
-        moved, pause = time.monotonic(), PAUSES[0]
+        stalled = _Stall(len(self._members))
         while True:
-            seen = await self.look()
-            if seen == before and not self.in_the_way(seen):
-                return seen
-            if any(work > reached for work, reached in zip(_works(seen), most, strict=True)):
-                most = [max(pair) for pair in zip(_works(seen), most, strict=True)]
-                moved = time.monotonic()
-            elif time.monotonic() - moved > STALLED_AFTER:
-                raise RunFailed(f"nothing moves at {self.now}: " + "; ".join(self.in_the_way(seen)))
-            before = seen
+            await self._wait_for_each(stalled)
+            first = await self.look()
+            if not self.in_the_way(first) and first == await self.look():
+                return first
+
+    async def _wait_for_each(self, stalled: _Stall) -> None:
+        """Until each has been seen at rest once; who was is not asked again, which spares those who work."""
+        pause = PAUSES[0]
+        seen = await self.look()
+        while reasons := self.in_the_way(seen):
+            if stalled.for_long(seen):
+                raise RunFailed(f"nothing moves at {self.now}: " + "; ".join(reasons))
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, PAUSES[1])
+            seen = await self.look(seen)
 
-    async def look(self) -> Snapshot:
-        """Every process's ``/idle``, ``None`` for one that does not answer; a late one is told the time."""
-        self.rounds += 1
-        self.last = tuple(await asyncio.gather(*(self._ask(member) for member in self._members)))
-        for member, idle in zip(self._members, self.last, strict=True):
+    async def look(self, known: Snapshot = ()) -> Snapshot:
+        """Every process's ``/idle``, ``None`` for one that does not answer; a late one is told the time.
+
+        Who was at rest in ``known`` is taken as it was then.
+        """
+        before = known or tuple(None for _ in self._members)
+        short = self._short_of(before)
+        at_work = [
+            member
+            for member, idle in zip(self._members, before, strict=True)
+            if idle is None or not idle.at_rest(self.now) or member.service in short
+        ]
+        answers = dict(zip(at_work, await asyncio.gather(*map(self._ask, at_work)), strict=True))
+        self.asked += len(at_work)
+        self.last = tuple(answers.get(m, idle) for m, idle in zip(self._members, before, strict=True))
+        for member, idle in answers.items():
             if idle is not None and idle.parked:
                 raise RunFailed(f"{member.service} parked {idle.parked} customers at {self.now}")
             if idle is not None and idle.now < self.now:
@@ -120,23 +148,26 @@ class TimeMaster:
     def in_the_way(self, seen: Snapshot) -> list[str]:
         """Why ``seen`` is not rest, one line for each reason."""
         reasons: list[str] = []
-        owned: dict[str, set[int]] = {}
-        expected: dict[str, int] = {}
         for member, idle in zip(self._members, seen, strict=True):
             if idle is None:
                 reasons.append(f"{member.service} does not answer")
-                continue
-            if not idle.at_rest(self.now):
+            elif not idle.at_rest(self.now):
                 reasons.append(f"{member.service} is not at rest: {idle}")
-            if member.owns:
+        return reasons + list(self._short_of(seen).values())
+
+    def _short_of(self, seen: Snapshot) -> dict[str, str]:
+        """Services whose processes do not own every partition number between them."""
+        owned: dict[str, set[int]] = {}
+        expected: dict[str, int] = {}
+        for member, idle in zip(self._members, seen, strict=True):
+            if idle is not None:
                 owned.setdefault(member.service, set()).update(idle.owned)
                 expected[member.service] = idle.partitions
-        reasons += [
-            f"{service} owns {len(numbers)} of {expected[service]} partition numbers"
+        return {
+            service: f"{service} owns {len(numbers)} of {expected[service]} partition numbers"
             for service, numbers in owned.items()
             if numbers != set(range(expected[service]))
-        ]
-        return reasons
+        }
 
     async def _ask(self, member: Member) -> Idle | None:
         try:
@@ -195,7 +226,3 @@ def next_due(seen: Snapshot) -> datetime | None:
     """The earliest instant at which any service has something to do."""
     dues = [idle.next_due.astimezone(UTC) for idle in seen if idle and idle.next_due]
     return min(dues, default=None)
-
-
-def _works(seen: Snapshot) -> list[int]:
-    return [idle.work if idle else -1 for idle in seen]
