@@ -76,7 +76,6 @@ class JourneyPipeline:
         self._customers = customers
         self._clockwork = clockwork
         self._timers = timers
-        self._owned: frozenset[int] = frozenset()
         self._unread: frozenset[int] = frozenset()
         self._first_sends: dict[str, tuple[str, int]] = {}
         self._errors: dict[Place, list[datetime]] = {}
@@ -101,6 +100,7 @@ class JourneyPipeline:
                 continue
             writes.take(work.p, states[key], folded, catalog)
             _answer(applied, notes, folded, out, work.p)
+        applied.again = applied.again and any(folded.fired for folded in notes.folds)
         await self._hand_over(tx, notes, turn, applied)
         self._pause_bursts(turn, notes, batch, writes)
         await self._customers.write(tx, writes, catalogs, turn.now)
@@ -117,11 +117,10 @@ class JourneyPipeline:
         _count(notes, applied)
 
     async def changed(self, owned: frozenset[int]) -> None:
-        """Forget what belongs to others; what an earlier owner left is read in the next turn."""
-        self._unread = (self._unread | owned - self._owned) & owned
+        """Forget what belongs to others; sends that wait for their barrier are read in the next turn."""
+        self._unread = owned
         self._first_sends = {id_: who for id_, who in self._first_sends.items() if who[1] in owned}
         self._errors.clear()
-        self._owned = owned
 
     async def status(self, connection: Connection, owned: frozenset[int], now: datetime) -> Status:
         """Timers of ``owned``: the next one, and those that are due."""

@@ -328,3 +328,29 @@ async def test_a_record_that_no_journey_can_apply_is_rejected(desk: Desk) -> Non
         "ce_type: unknown type 'order_exploded' on events.purchase.v1",
         "no journey 'nowhere'",
     ]
+
+
+async def test_a_version_that_this_code_cannot_read_keeps_its_people_waiting(desk: Desk) -> None:
+    await desk.takes(received(cart("c1"), "e1", MONDAY))
+    broken = CART.replace("for: 4h", "for: 4 moons")
+    await desk.pool.execute(
+        "INSERT INTO journey_version SELECT workspace, journey, 2, published_at, file, $1, definition FROM journey_version"
+        " WHERE journey = 'cart'",
+        broken,
+    )
+    await desk.pool.execute("UPDATE journey_state SET version = 2 WHERE journey = 'cart'")
+    await desk.takes(received(cart("c2"), "e2", after(minutes=5)), received(order("1"), "e3", after(minutes=6)))
+    await desk.takes(now=after(days=1))
+    assert await desk.standing() == [("cart", "exited", "purchased", 1), ("thanks", "waiting", "thank", 1)]
+    (running,) = [row for row in await desk.views.journeys("w") if row["journey"] == "thanks"]
+    assert running["paused"] is None
+
+
+async def test_a_visitor_who_was_merged_is_not_enrolled_by_hand(desk: Desk) -> None:
+    await desk.takes(
+        received(events.Merged(workspace="w", customer="cookie", source="cookie", target="ann"), "m", MONDAY)
+    )
+    enroll = commands.Enroll(workspace="w", customer="cookie", journey="cart")
+    applied = await desk.takes(received(enroll, "x", MONDAY))
+    assert len(applied.rejected) == 1
+    assert await desk.standing() == []

@@ -63,9 +63,12 @@ class PublishedJourneys:
     def _compose(self, states: list[_State]) -> dict[str, Catalog]:
         journeys: dict[str, dict[str, Running]] = {}
         for workspace, journey, number, version, paused in states:
-            definition = self._versions.get(workspace, {}).get((journey, version))
-            if definition is not None:
-                journeys.setdefault(workspace, {})[journey] = Running(definition, number, paused or "")
+            versions = self._versions.get(workspace, {})
+            readable = [one for name, one in versions if name == journey and one <= version]
+            if readable:
+                newest = max(readable)
+                why = paused or ("" if newest == version else "unreadable")
+                journeys.setdefault(workspace, {})[journey] = Running(versions[journey, newest], number, why)
         return {
             workspace: Catalog(running, dict(self._versions.get(workspace, {})))
             for workspace, running in journeys.items()

@@ -166,6 +166,8 @@ class _Fold:
         if journey and journey not in self.catalog.journeys:
             return f"no journey {journey!r}"
         match body:
+            case commands.Enroll() if self.state.merged_into:
+                return "a visitor who turned out to be a customer enters nothing"
             case commands.Enroll():
                 asked = EventInput(record.id, record.type, record.occurred_at, record.now)
                 mine.enter(body.journey, asked, record.now, body.key)
