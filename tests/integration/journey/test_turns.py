@@ -334,8 +334,8 @@ async def test_a_version_that_this_code_cannot_read_keeps_its_people_waiting(des
     await desk.takes(received(cart("c1"), "e1", MONDAY))
     broken = CART.replace("for: 4h", "for: 4 moons")
     await desk.pool.execute(
-        "INSERT INTO journey_version SELECT workspace, journey, 2, published_at, file, $1, definition FROM journey_version"
-        " WHERE journey = 'cart'",
+        "INSERT INTO journey_version SELECT workspace, journey, 2, published_at, file, $1, definition"
+        " FROM journey_version WHERE journey = 'cart'",
         broken,
     )
     await desk.pool.execute("UPDATE journey_state SET version = 2 WHERE journey = 'cart'")
