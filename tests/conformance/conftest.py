@@ -10,12 +10,10 @@ from tests.conformance.harness import Stories, Yard, yard
 from tests.conformance.zygote import Zygote
 
 
-logging.getLogger("aiokafka").setLevel(logging.ERROR)  # it warns of every retry
-
-
 @pytest.fixture(scope="session")
 def zygote() -> Iterator[Zygote]:
     """Forks the toys of this session."""
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # it warns of every retry
     made = Zygote()
     yield made
     made.stop()

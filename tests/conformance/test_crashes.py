@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tests.conformance.harness import Stories, Yard, load, until
+from tests.conformance.harness import Stories, Story, Yard, load, until
 
 POINTS = (
     "toy.fold.middle",
@@ -56,7 +56,7 @@ async def wake_late(toys: Yard, point: str, *, module: str = "tests.conformance.
 
 @pytest.fixture(scope="module")
 def told(stories: Stories) -> Iterator[Stories]:
-    plots = {point: partial(kill_at, point=point) for point in POINTS}
+    plots: dict[str, Story] = {point: partial(kill_at, point=point) for point in POINTS}
     plots |= {name: partial(wake_late, point=point) for name, point in STOPPED.items()}
     with stories.told(plots) as telling:
         yield telling

@@ -37,17 +37,19 @@ class Toy:
     async def apply(self, tx: Connection, turn: Turn) -> Applied:
         applied = Applied()
         good: list[Received] = []
+        mended = bool(os.environ.get("TOY_MENDED"))
         for record in turn.records:
             if record.body.__class__.__name__ == "Unpark":
                 continue
-            if record.body.properties.get("boom") and not os.environ.get("TOY_MENDED"):
+            if record.body.properties.get("boom") and not mended:
                 applied.parked[record.key] = "boom"
             else:
                 good.append(record)
         good = [record for record in good if record.key not in applied.parked]
         await tx.execute(
             "INSERT INTO tally AS t (key, p, n) SELECT k, min(p), count(*)"
-            " FROM unnest($1::text[], $2::int[]) AS r(k, p) GROUP BY k ON CONFLICT (key) DO UPDATE SET n = t.n + excluded.n",
+            " FROM unnest($1::text[], $2::int[]) AS r(k, p) GROUP BY k"
+            " ON CONFLICT (key) DO UPDATE SET n = t.n + excluded.n",
             [record.key for record in good],
             [record.partition for record in good],
         )
@@ -57,7 +59,7 @@ class Toy:
             [
                 (
                     r.key,
-                    r.id + ("\x00" if r.body.properties.get("poison") else ""),
+                    r.id + ("\x00" if r.body.properties.get("poison") and not mended else ""),
                     r.topic,
                     r.offset,
                     r.appended_at,

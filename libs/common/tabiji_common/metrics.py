@@ -37,7 +37,7 @@ PRODUCE_FAILED = Counter("tabiji_runtime_produce_failed_total", "Appends whose a
 
 
 def measure(loop: Loop, written: Written, records: int) -> None:
-    """Count a committed turn; one line for each refusal, none for success."""
+    """Count a committed turn; one line for each refusal and each customer parked, none for success."""
     group = loop.group
     TURNS.labels(group).inc()
     RECORDS.labels(group).inc(records)
@@ -45,6 +45,8 @@ def measure(loop: Loop, written: Written, records: int) -> None:
     REJECTED.labels(group).inc(len(written.dead))
     for record, reason in written.dead:
         log.warning("record_rejected", topic=record.topic, p=record.partition, offset=record.offset, reason=reason)
+    for key, p in written.parked.items():
+        log.error("customer_parked", p=p, error=written.applied.parked[key])
     OUTBOX.labels(group).set(len(loop.outbox))
     HELD.labels(group).set(len(loop.outbox.waiting))
     PARKED.labels(group).set(len(loop.parked))

@@ -250,9 +250,7 @@ class Loop:
                 key = await self.transactor.culprit(self.parts.pool, plan)
                 if key is None:
                     raise
-                # the error's text may quote a value of the customer's
-                log.error("customer_parked", sqlstate=error.sqlstate)  # noqa: TRY400
-                plan.forced[key] = type(error).__name__
+                plan.forced[key] = type(error).__name__  # its text may quote a value of the customer's
 
     def _remember(self, plan: Plan, written: Written) -> None:
         """The commit is a fact: move what memory holds of it."""
