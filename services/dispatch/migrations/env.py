@@ -1,3 +1,5 @@
+"""Alembic's entry: the dispatch schema."""
+
 from alembic import context
 
 from tabiji_common.migrations import run

@@ -1,4 +1,4 @@
-"""Operators' HTTP: deliveries and their attempts, unknown messages to settle, kill switches, suppression, restore mode."""
+"""Operators' HTTP: deliveries and attempts, unknown messages to settle, kill switches, suppression, restore mode."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """dispatch.send, events.customer, events.engagement -> delivery -> intent -> (provider) -> truth -> dispatch.outcome
 
-One turn: commands and events go into the ledger (D0), leases that ran out are unknown (D5), holds that ended are queued,
-who may be sent to now is claimed (D1; the commit is the intent), and what has ended is announced. Sending (D2, D3) and
-settling (D4) are the couriers' part.
+One turn: commands and events go into the ledger (D0), leases that ran out are unknown (D5), holds that ended are
+queued, who may be sent to now is claimed (D1; the commit is the intent), and what has ended is announced. Sending
+(D2, D3) and settling (D4) are the couriers' part.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Dispatch:
             await self._announce(tx, turn, applied, notes)
         return applied
 
-    def committed(self, turn: Turn, applied: Applied) -> None:
+    def committed(self, turn: Turn, applied: Applied) -> None:  # noqa: ARG002 - the runtime's signature
         """Start the sends that the commit allowed, and remember what it settled."""
         notes: _Notes = applied.notes
         if notes.inserted:
@@ -131,7 +131,7 @@ class Dispatch:
         self._more = notes.more
         _count(notes)
 
-    async def changed(self, owned: frozenset[int]) -> None:
+    async def changed(self, owned: frozenset[int]) -> None:  # noqa: ARG002 - the runtime's signature
         """Look at everything again: holds may have been lifted meanwhile, attempts may have been left open."""
         self._controls = None
         self._swept = float("-inf")

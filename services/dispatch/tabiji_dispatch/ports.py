@@ -79,7 +79,7 @@ class Contacts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far a claim may look: free room by provider; by partition number, own next offsets (customer, engagement events)."""
+    """How far a claim may look: room by provider; by partition number, own next offsets (customers, engagements)."""
 
     rooms: Mapping[str, int]
     offsets: Mapping[int, tuple[int, int]]
@@ -96,19 +96,19 @@ class Claims(Protocol):
         ...
 
     async def candidates(self, tx: Connection, reach: Reach) -> list[Candidate]:
-        """The oldest queued of each customer, channel and class with nothing earlier of these unfinished, by provider."""
+        """The oldest queued by customer, channel and class with nothing earlier of these unfinished."""
         ...
 
     async def write(
         self, tx: Connection, intents: Sequence[Intent], puts: Sequence[Put], who: str, wall: datetime, now: datetime
     ) -> set[str]:
-        """Write the intents with their attempts and bodies, and what is put off or withheld; the keys that were claimed."""
+        """Write intents with attempts and bodies, and what is put off or withheld; the keys that were claimed."""
         ...
 
     async def release(
         self, tx: Connection, until: Mapping[int, datetime], controls: Controls | None, limit: int
     ) -> int:
-        """Queue again what is held no longer: by time per partition number, and (with ``controls``) by lifted reasons."""
+        """Queue again what is held no longer: by time, and (with ``controls``) by lifted reasons; how many."""
         ...
 
 

@@ -69,7 +69,7 @@ class DispatchSettings(Settings):
     heartbeat: float = Field(5, gt=0, description="Seconds between looks at whether the database is still the same")
 
     def carriers(self) -> list[ProviderSettings]:
-        """The providers; raises ``Misconfigured`` where two share a name or channel, or simulated mails would leave the machine."""
+        """The providers; raises ``Misconfigured`` for names or channels twice, or simulated mail off loopback."""
         chosen = self.providers or [
             ProviderSettings(
                 name="smtp",

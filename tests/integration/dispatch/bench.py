@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import asyncpg
 
@@ -87,7 +87,7 @@ class Bench:
         self.records: list[Record[Any]] = []
         self.again = False
 
-    async def __aenter__(self) -> "Bench":
+    async def __aenter__(self) -> Self:
         self.task = asyncio.create_task(self.settler.run())
         return self
 
@@ -133,7 +133,7 @@ class Bench:
             return await self.pipeline.status(connection, frozenset({P}), self.clock.now())
 
     async def row(self, key: str) -> asyncpg.Record:
-        found = await self.pool.fetchrow("SELECT * FROM delivery WHERE message_key = $1", key)
+        found: asyncpg.Record | None = await self.pool.fetchrow("SELECT * FROM delivery WHERE message_key = $1", key)
         assert found is not None
         return found
 
@@ -152,9 +152,7 @@ def received(topic: Topic[Any], body: Any, id_: str, *, at: datetime = NOON, mod
     """A record as the runtime hands it over; offsets grow."""
     offset = _offsets[topic.name] = _offsets.get(topic.name, -1) + 1
     record = topic.record(body, id=id_, source="test", occurred_at=at, accepted_at=at, mode=mode)
-    return Received(
-        topic.name, P, offset, at, record.key, id_, record.type, "test", at, at, mode, "", record.value()
-    )
+    return Received(topic.name, P, offset, at, record.key, id_, record.type, "test", at, at, mode, "", record.value())
 
 
 def send(key: str, customer: str = "c1", **changes: Any) -> Received:
@@ -187,14 +185,16 @@ def settle(key: str, outcome: Any, customer: str = "c1", id_: str = "") -> Recei
 
 def known(customer: str = "c1", at: datetime = NOON - timedelta(hours=1), **pii: str) -> list[Received]:
     """A customer with an address who agreed to e-mail."""
-    person = {"email": f"{customer}@example.com", "name": "山田 花子", **pii}
+    person: dict[str, Any] = {"email": f"{customer}@example.com", "name": "山田 花子", **pii}
     return [
         identified(customer, at, **person),
-        received(CUSTOMERS, events.ConsentGiven(workspace="demo", customer=customer, channel="email"), f"{customer}-c", at=at),
+        received(
+            CUSTOMERS, events.ConsentGiven(workspace="demo", customer=customer, channel="email"), f"{customer}-c", at=at
+        ),
     ]
 
 
-def identified(customer: str, at: datetime, traits: dict[str, Any] | None = None, **pii: str) -> Received:
+def identified(customer: str, at: datetime, traits: dict[str, Any] | None = None, **pii: Any) -> Received:
     body = events.Identified(workspace="demo", customer=customer, pii=dict(pii), traits=traits or {})
     return received(CUSTOMERS, body, f"{customer}-{at.isoformat()}", at=at)
 
@@ -205,5 +205,3 @@ def seen(customer: int, engagement: int = 0, cluster: str = "here") -> Seen:
 
 def with_carrier(carrier: Carrier, **changes: Any) -> Carrier:
     return replace(carrier, **changes)
-
-

@@ -1,10 +1,12 @@
 """Dispatch's schema in a fresh database, a mail server, and benches on them."""
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
+import uvloop
 
 from tabiji_cli.stack.postgres import PostgresServer
 from tabiji_common.clock import LiveClock
@@ -17,6 +19,12 @@ from tabiji_dispatch.ports import Provider
 from tabiji_dispatch.settings import ProviderSettings
 from tests.integration.dispatch.bench import Bench
 from tests.integration.dispatch.sink import Sink
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Any]:
+    """Services run on uvloop, whose transports buffer in their own way: the cuts are tried on both."""
+    other = {"asyncio": asyncio.new_event_loop} if item.path.name == "test_smtp_cuts.py" else {}
+    return {"uvloop": uvloop.new_event_loop} | other
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,12 @@ import asyncio
 import socket
 import struct
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass
 class Receiver:
-    """``cut``: accept, head, body (before all of it is read), reply (all read, nothing said), half_reply; or ``status``."""
+    """``cut``: accept, head, body (before it is read), reply (all read, nothing said), half_reply; or ``status``."""
 
     cut: str = ""
     how: str = "close"
@@ -27,7 +27,7 @@ class Receiver:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/hook"
 
-    async def __aenter__(self) -> "Receiver":
+    async def __aenter__(self) -> Self:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         listener.bind(("127.0.0.1", 0))

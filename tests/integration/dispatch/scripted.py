@@ -4,7 +4,7 @@ import asyncio
 import socket
 import struct
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 STEPS = ("banner", "ehlo", "mail", "rcpt", "data", "mid_body", "before_dot_reply", "after_dot_reply")
 REPLIES = {
@@ -32,7 +32,7 @@ class Script:
     server: Any = None
     silent: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def __aenter__(self) -> "Script":
+    async def __aenter__(self) -> Self:
         # A small window, so that a big body is still on its way when the server stops reading.
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -3,7 +3,7 @@
 import email
 from email import policy
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, Self
 
 from aiosmtpd.smtp import SMTP, Envelope
 
@@ -19,7 +19,7 @@ class Sink:
         self.port = free_port()
         self.server: Any = None
 
-    async def __aenter__(self) -> "Sink":
+    async def __aenter__(self) -> Self:
         import asyncio
 
         loop = asyncio.get_running_loop()

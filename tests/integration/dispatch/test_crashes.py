@@ -102,7 +102,12 @@ async def test_sigkill_at_every_commit_point_loses_nothing_and_doubles_nothing(
 
 
 async def check(home: House, sink: Sink, receiver: Receiver) -> None:
-    expected = {f"{channel}-{r}-{n}" for r in range(len(ROUNDS)) for n in range(CUSTOMERS_A_ROUND) for channel in ("email", "webhook")}
+    expected = {
+        f"{channel}-{r}-{n}"
+        for r in range(len(ROUNDS))
+        for n in range(CUSTOMERS_A_ROUND)
+        for channel in ("email", "webhook")
+    }
     rows = {row["message_key"]: row for row in await home.rows("SELECT * FROM delivery")}
     assert rows.keys() == expected
     mailed, hooked = Counter(sink.keys()), Counter(receiver.acted)
@@ -122,7 +127,8 @@ async def check(home: House, sink: Sink, receiver: Receiver) -> None:
     said = {(outcome["message_key"], outcome["state"]) for outcome in await home.outcomes()}
     assert said == {(key, row["state"]) for key, row in rows.items()}
     order: dict[str, list[int]] = {}
-    for key in sink.keys():
+    mailed_in_order = sink.keys()
+    for key in mailed_in_order:
         _, r, n = key.split("-")
         order.setdefault(n, []).append(int(r))
     assert all(rounds == sorted(rounds) for rounds in order.values())  # no inversion for a customer

@@ -12,7 +12,18 @@ from tabiji_dispatch.adapters.postgres_desk import PostgresDesk
 from tabiji_dispatch.domain.carrier import Carrier
 from tabiji_dispatch.domain.claim import Rules
 from tabiji_dispatch.ports import Provider
-from tests.integration.dispatch.bench import NOON, SECRET, Bench, cancel, identified, known, received, seen, send, settle
+from tests.integration.dispatch.bench import (
+    NOON,
+    SECRET,
+    Bench,
+    cancel,
+    identified,
+    known,
+    received,
+    seen,
+    send,
+    settle,
+)
 from tests.integration.dispatch.sink import Sink
 
 
@@ -26,7 +37,8 @@ async def test_a_send_reaches_the_customer_once_and_is_announced(bench: Bench, s
     assert message["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
     assert message["list-unsubscribe"].startswith("<http://127.0.0.1:8010/u/")
     text = message.get_body(("plain",))
-    assert text is not None and "o-1 のご注文" in text.get_content()
+    assert text is not None
+    assert "o-1 のご注文" in text.get_content()
     assert bench.said() == [("m1", "sent", "")]
     [outcome] = bench.outcomes
     assert (outcome.enrollment, outcome.send_state, outcome.token, outcome.at) == ("e-c1", "thanks", 1, NOON)
@@ -55,7 +67,8 @@ async def test_a_cancel_before_its_send_suppresses_it(bench: Bench, sink: Sink) 
     await bench.turn(send("m1"))
     await bench.settle()
     assert await bench.state("m1") == ("suppressed", "cancelled")
-    assert sink.taken == [] and bench.outcomes == []
+    assert sink.taken == []
+    assert bench.outcomes == []
 
 
 async def test_a_cancel_while_queued_suppresses_it(bench: Bench, sink: Sink) -> None:
@@ -64,7 +77,8 @@ async def test_a_cancel_while_queued_suppresses_it(bench: Bench, sink: Sink) -> 
     assert await bench.state("m1") == ("held", "quiet")
     await bench.turn(cancel("m1"))
     await bench.settle()
-    assert bench.said() == [("m1", "suppressed", "cancelled")] and sink.taken == []
+    assert bench.said() == [("m1", "suppressed", "cancelled")]
+    assert sink.taken == []
 
 
 async def test_a_cancel_after_the_intent_is_counted_and_not_recalled(bench: Bench, sink: Sink) -> None:
@@ -74,7 +88,8 @@ async def test_a_cancel_after_the_intent_is_counted_and_not_recalled(bench: Benc
     await bench.settle()
     assert sink.keys() == ["m1"]
     [outcome] = bench.outcomes
-    assert outcome.state == "sent" and outcome.sent_after_exit
+    assert outcome.state == "sent"
+    assert outcome.sent_after_exit
 
 
 async def test_quiet_hours_hold_marketing_until_they_end(bench: Bench, sink: Sink) -> None:
@@ -132,7 +147,8 @@ async def test_a_message_held_past_its_time_is_late(bench: Bench, sink: Sink) ->
     assert await bench.state("m1") == ("held", "switch:global")
     bench.clock.tick = NOON + timedelta(hours=2)
     await bench.settle()
-    assert bench.said() == [("m1", "suppressed", "late")] and sink.taken == []
+    assert bench.said() == [("m1", "suppressed", "late")]
+    assert sink.taken == []
 
 
 async def test_a_claim_waits_until_what_the_journey_had_seen_is_applied(bench: Bench, sink: Sink) -> None:
@@ -146,11 +162,14 @@ async def test_a_claim_waits_until_what_the_journey_had_seen_is_applied(bench: B
     withdrawn = events.ConsentWithdrawn(workspace="demo", customer="c1", channel="email")
     await bench.turn(received(CUSTOMERS, withdrawn, "w1", at=NOON))
     await bench.settle()
-    assert bench.said() == [("m1", "suppressed", "no_consent")] and sink.taken == []
+    assert bench.said() == [("m1", "suppressed", "no_consent")]
+    assert sink.taken == []
 
 
 async def test_a_send_of_another_cluster_waits_for_a_person(bench: Bench, sink: Sink) -> None:
-    await bench.turn(*known(), send("m1", seen=seen(0, cluster="there")), *known("c2"), send("m2", "c2", seen=seen(0, cluster="x")))
+    await bench.turn(
+        *known(), send("m1", seen=seen(0, cluster="there")), *known("c2"), send("m2", "c2", seen=seen(0, cluster="x"))
+    )
     await bench.settle()
     assert await bench.state("m1") == ("held", "other_cluster:there")
     desk = PostgresDesk(bench.pool, SECRET)

@@ -35,7 +35,8 @@ async def test_a_cloned_database_sends_nothing_until_released_and_an_erased_cust
         await home.settle()
         states = await home.rows("SELECT DISTINCT state, reason FROM delivery")
         assert [tuple(row) for row in states] == [("held", "restore")]
-        assert sink.taken == [] and receiver.acted == []
+        assert sink.taken == []
+        assert receiver.acted == []
         async with httpx.AsyncClient(base_url=home.url) as http:
             assert (await http.get("/v1/restore")).json()["why"] == "system_identifier"
             assert (await http.post("/v1/restore/release", json={"by": "ops"})).json() == {"released": True}
@@ -79,7 +80,9 @@ async def answered(home: House) -> list[str]:
         found = []
         while any([await consumer.position(place) < ends[place] for place in places]):
             for batch in (await consumer.getmany(timeout_ms=500)).values():
-                found += [r.key.decode().partition(":")[2] for r in batch if dict(r.headers)["ce_type"] == b"erasure_done"]
+                found += [
+                    r.key.decode().partition(":")[2] for r in batch if dict(r.headers)["ce_type"] == b"erasure_done"
+                ]
         return found
     finally:
         await consumer.stop()

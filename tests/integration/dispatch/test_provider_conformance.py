@@ -12,7 +12,8 @@ from tabiji_dispatch.domain.outcomes import Result, Verdict
 from tabiji_dispatch.ports import Provider
 from tests.integration.dispatch.receiver import Receiver
 from tests.integration.dispatch.scripted import Script
-from tests.integration.dispatch.test_smtp_cuts import LETTER, provider_at as smtp_at
+from tests.integration.dispatch.test_smtp_cuts import LETTER
+from tests.integration.dispatch.test_smtp_cuts import provider_at as smtp_at
 from tests.integration.dispatch.test_webhook import provider_at as webhook_at
 
 
@@ -38,7 +39,7 @@ class FakeProvider:
 
 @dataclass
 class Place:
-    """A provider with the outside world it talks to, in a mood: well, refusing, silent (took it, says nothing), absent."""
+    """A provider and the world it talks to, in a mood: well, refusing, silent (took it, says nothing), absent."""
 
     provider: Provider
     taken: Callable[[], int]

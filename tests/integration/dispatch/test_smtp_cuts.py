@@ -1,5 +1,6 @@
 """The connection to a mail server broken at every step: before the final dot refused, between dot and 250 unknown."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -24,6 +25,7 @@ LETTER = Letter(
     template_version="v",
 )
 BIG = replace(LETTER, html="<p>大きい</p>" * 400_000)
+
 
 CUTS = [
     ("banner", Result.REFUSED),
@@ -121,8 +123,6 @@ async def test_a_kept_connection_that_the_server_closed_is_opened_again_within_t
     async with Script(cut="after_dot_reply", times=1) as script:
         provider = provider_at(script.port)
         assert (await provider.send(LETTER, 2.0)).result is Result.ACCEPTED
-        import asyncio
-
         await asyncio.sleep(0.2)
         assert (await provider.send(LETTER, 2.0)).result is Result.ACCEPTED
         assert (script.connections, script.taken) == (2, 2)

@@ -104,7 +104,8 @@ async def test_an_unknown_outcome_is_sent_again_with_the_same_key_and_body(pool:
         assert bench.said() == [("m1", "sent", "")]
         assert receiver.acted == ["m1"]
         bodies = {body for _, body in receiver.requests}
-        assert len(receiver.requests) == 3 and len(bodies) == 1
+        assert len(receiver.requests) == 3
+        assert len(bodies) == 1
         attempts = await bench.pool.fetch("SELECT token, result FROM attempt_result ORDER BY token, at")
         assert [tuple(row) for row in attempts] == [(1, "unknown"), (2, "unknown"), (3, "accepted")]
 
@@ -173,8 +174,6 @@ async def becomes(bench: Bench, state: str) -> None:
             return
         await asyncio.sleep(0.02)
     raise AssertionError(await bench.state("m1"))
-
-
 
 
 async def test_an_answer_that_is_no_http_is_unknown() -> None:

@@ -8,7 +8,8 @@ def test_a_class_has_its_own_policy() -> None:
     carrier = Carrier("smtp", frozenset({"email"}), Unkeyed(), Unkeyed(2))
     assert carrier.capability("marketing") == Unkeyed()
     assert carrier.capability("transactional") == Unkeyed(2)
-    assert Keyed().fresh(82_799) and not Keyed().fresh(82_800)
+    assert Keyed().fresh(82_799)
+    assert not Keyed().fresh(82_800)
 
 
 def test_a_bucket_fills_with_machine_time_up_to_a_second() -> None:

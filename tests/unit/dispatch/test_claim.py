@@ -14,7 +14,10 @@ RULES = Rules()
 QUIET = NOON + 10 * HOUR  # 22:00 in Tokyo
 
 
-def decided(of: Case, controls: Controls = Controls(), rules: Rules = RULES, now: object = NOON) -> object:
+NOBODY_SAID = Controls()
+
+
+def decided(of: Case, controls: Controls = NOBODY_SAID, rules: Rules = RULES, now: object = NOON) -> object:
     return decide(of, controls, rules, "here", now)  # type: ignore[arg-type]
 
 

@@ -37,7 +37,8 @@ def test_japanese_survives_in_subject_sender_and_both_bodies() -> None:
     assert message["subject"] == LETTER.subject
     assert message["from"] == SENDER
     text, html = message.get_body(("plain",)), message.get_body(("html",))
-    assert text is not None and html is not None
+    assert text is not None
+    assert html is not None
     assert text.get_content().replace("\r\n", "\n").rstrip("\n") == LETTER.text
     assert html.get_content().rstrip() == LETTER.html
     assert message.get_content_type() == "multipart/alternative"
@@ -55,7 +56,8 @@ def test_encoded_words_and_lines_keep_their_limits() -> None:
     head, _, body = raw.partition(b"\r\n\r\n")
     assert all(len(word) <= 75 for line in head.split(b"\r\n") for word in line.split() if word.startswith(b"=?"))
     assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
-    assert b"\n" not in raw.replace(b"\r\n", b"") and body
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    assert body
     assert raw.isascii()
 
 
@@ -74,9 +76,9 @@ def test_text_only_and_html_only() -> None:
 
 @pytest.mark.parametrize("bad", ["x\r\nBcc: a@example.com", "x\ny", "x\ry"])
 def test_a_header_with_a_line_break_is_refused(bad: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"line break|plain header"):
         compose(replace(LETTER, subject=bad), SENDER, "c1@example.com")
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"line break|plain header"):
         compose(replace(LETTER, unsubscribe_url=bad), SENDER, "c1@example.com")
 
 

@@ -94,9 +94,11 @@ def test_every_case_has_a_step_and_only_keys_and_policy_resend_in_doubt(
 ) -> None:
     made = next_step(Verdict(result), capability, attempt(attempts, age, in_doubt=in_doubt))
     if made.move is Move.RESEND:
-        assert result is Result.UNKNOWN and capability != ONCE
+        assert result is Result.UNKNOWN
+        assert capability != ONCE
     if result is Result.UNKNOWN:
-        assert made.move in {Move.RESEND, Move.LOST, Move.EXPIRED} and made.in_doubt
+        assert made.move in {Move.RESEND, Move.LOST, Move.EXPIRED}
+        assert made.in_doubt
     assert 0 <= made.delay <= 360
 
 

@@ -37,7 +37,9 @@ def candidate(of: Delivery) -> Candidate:
 
 def picked(*of: Delivery, rooms: dict[str, int] | None = None, rules: Rules | None = None, **controls: Any) -> Any:
     terms = replace(TERMS, rules=rules) if rules else TERMS
-    return pick([candidate(one) for one in of], rooms or {"smtp": 9, "hook": 9}, Controls(**controls), terms, MOMENT, find)
+    return pick(
+        [candidate(one) for one in of], rooms or {"smtp": 9, "hook": 9}, Controls(**controls), terms, MOMENT, find
+    )
 
 
 def test_an_intent_has_the_next_token_and_a_letter() -> None:

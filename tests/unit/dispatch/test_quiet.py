@@ -11,7 +11,15 @@ from tabiji_dispatch.domain.quiet import QuietHours, instant, quiet_until, zone_
 
 NIGHT = QuietHours()
 TOKYO = ZoneInfo("Asia/Tokyo")
-ZONES = ["Asia/Tokyo", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia", "UTC"]
+ZONES = [
+    "Asia/Tokyo",
+    "America/New_York",
+    "Europe/Berlin",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "Pacific/Apia",
+    "UTC",
+]
 
 
 def tokyo(hour: int, minute: int = 0, day: int = 1) -> datetime:

@@ -1,8 +1,8 @@
 """A letter as an Internet message (RFC 5322): one recipient, base64 parts, no header that a value could break.
 
-The standard library folds an unknown header longer than a line into encoded words, which no mail program takes for the address of
-``List-Unsubscribe``, and parses every header each time, which costs more than all else. So headers of ASCII tokens are written as
-they are, and the parsed forms of the others are kept.
+The standard library folds an unknown header longer than a line into encoded words, which no mail program takes for the
+address of ``List-Unsubscribe``, and parses every header each time, which costs more than all else. So headers of ASCII
+tokens are written as they are, and the parsed forms of the others are kept.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def domain_of(sender: str) -> str:
 
 
 def compose(letter: Letter, sender: str, recipient: str) -> bytes:
-    """The message's bytes with CRLF lines; ``recipient`` comes from ``single_address``. Raises ``ValueError`` for unsafe headers."""
+    """The message's bytes with CRLF lines, to a ``single_address``. Raises ``ValueError`` for unsafe headers."""
     mail = EmailMessage(policy=MAIL)
     mail["From"] = sender
     mail["To"] = recipient

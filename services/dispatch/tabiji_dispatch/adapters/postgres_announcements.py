@@ -43,7 +43,7 @@ class PostgresAnnouncements:
         return [Ended(delivery_of(row), State(row[24]), row[25], row[26], row[27]) for row in found]
 
     async def status(self, connection: Connection, owned: Sequence[int], now: datetime) -> Status:
-        """Held is business time; queued, sending and unannounced wait for machines; who stands behind a held one waits with it."""
+        """Held waits for business time, and so does who stands behind it; all else unfinished waits for machines."""
         row = await connection.fetchrow(_STATUS, list(owned), now)
         assert row is not None  # noqa: S101 - an aggregate always has a row
         return Status(next_due=row[0], due=row[1], machine=row[2])

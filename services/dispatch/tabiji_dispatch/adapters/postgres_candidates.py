@@ -47,7 +47,8 @@ _ERASED = "SELECT hash, at FROM erasure WHERE hash = ANY($1)"
 _LISTED = "SELECT hash, scope, reason FROM suppression WHERE hash = ANY($1)"
 _RECENT = """
 SELECT customer_key, count(*) FROM delivery
-WHERE customer_key = ANY($1) AND class = 'marketing' AND (state = 'sending' OR (state IN ('sent', 'unknown') AND at > $2))
+WHERE customer_key = ANY($1) AND class = 'marketing'
+    AND (state = 'sending' OR (state IN ('sent', 'unknown') AND at > $2))
 GROUP BY customer_key
 """
 

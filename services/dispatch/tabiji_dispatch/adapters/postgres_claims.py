@@ -34,7 +34,8 @@ FROM asked JOIN claimed ON claimed.message_key = asked.key
 RETURNING message_key
 """
 _FREEZE = """
-INSERT INTO body (message_key, customer_key, channel, address, subject, text, html, unsubscribe_url, dated, template_version)
+INSERT INTO body (message_key, customer_key, channel, address, subject, text, html, unsubscribe_url, dated,
+    template_version)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
     $9::timestamptz[], $10::text[])
 ON CONFLICT (message_key) DO NOTHING

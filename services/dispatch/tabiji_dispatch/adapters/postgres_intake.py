@@ -13,9 +13,9 @@ from tabiji_dispatch.domain.triage import Arrival, Cancel, Told
 from tabiji_dispatch.ports import Cancelled
 
 _INSERT = """
-INSERT INTO delivery (message_key, p, workspace, customer, customer_key, journey, version, enrollment, send_state, channel,
-    template, class, provider, variables, priority, decided_at, not_after, seen_cluster, seen_customer, seen_engagement,
-    state, reason, at, unannounced)
+INSERT INTO delivery (message_key, p, workspace, customer, customer_key, journey, version, enrollment, send_state,
+    channel, template, class, provider, variables, priority, decided_at, not_after, seen_cluster, seen_customer,
+    seen_engagement, state, reason, at, unannounced)
 SELECT key, p, workspace, customer, workspace || ':' || customer, journey, version, enrollment, send_state, channel,
     template, class, provider, variables::jsonb, priority, decided_at, not_after, seen_cluster, seen_customer,
     seen_engagement, state, reason, CASE WHEN finished THEN $23::timestamptz END, finished
@@ -23,7 +23,8 @@ FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[]
     $10::text[], $11::text[], $12::text[], $13::text[], $14::int[], $15::timestamptz[], $16::timestamptz[], $17::text[],
     $18::bigint[], $19::bigint[], $20::text[], $21::text[], $22::bool[]) WITH ORDINALITY
     AS t(key, p, workspace, customer, journey, version, enrollment, send_state, channel, template, class, provider,
-    variables, priority, decided_at, not_after, seen_cluster, seen_customer, seen_engagement, state, reason, finished, n)
+    variables, priority, decided_at, not_after, seen_cluster, seen_customer, seen_engagement, state, reason, finished,
+    n)
 ORDER BY n
 ON CONFLICT (message_key) DO NOTHING
 RETURNING message_key
@@ -54,7 +55,8 @@ RETURNING d.message_key
 _TELL = """
 UPDATE delivery d SET state = m.target, at = $4, told_by = t.command, wake_at = NULL, retry_at = to_timestamp(0),
     reason = CASE WHEN m.target = 'queued' THEN '' ELSE 'operator' END, unannounced = m.target = ANY($8),
-    in_doubt = d.in_doubt AND m.target = 'queued', seen_cluster = CASE WHEN m.target = 'queued' THEN '' ELSE d.seen_cluster END,
+    in_doubt = d.in_doubt AND m.target = 'queued',
+    seen_cluster = CASE WHEN m.target = 'queued' THEN '' ELSE d.seen_cluster END,
     first_attempt_at = CASE WHEN m.target = 'queued' THEN NULL ELSE d.first_attempt_at END
 FROM unnest($1::text[], $2::text[], $3::text[]) AS t(key, move, command),
     unnest($5::text[], $6::text[], $7::text[]) AS m(source, move, target)

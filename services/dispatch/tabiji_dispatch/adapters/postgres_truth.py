@@ -25,7 +25,8 @@ WITH r AS (
     ORDER BY d.message_key FOR UPDATE OF d
 )
 UPDATE delivery d SET state = l.target, reason = l.reason, retry_at = l.retry_at, attempts = d.attempts + l.burned,
-    in_doubt = (d.in_doubt OR l.in_doubt) AND l.target NOT IN ('sent', 'failed'), at = l.at, lease_until = NULL, wake_at = NULL,
+    in_doubt = (d.in_doubt OR l.in_doubt) AND l.target NOT IN ('sent', 'failed'), at = l.at, lease_until = NULL,
+    wake_at = NULL,
     unannounced = l.target = ANY($12), sent_after_exit = d.cancelled AND l.target = 'sent'
 FROM locked l WHERE d.message_key = l.message_key
 RETURNING d.message_key, d.state

@@ -1,7 +1,7 @@
 """Is this still the database we wrote to? A restored or cloned one holds every send until a person releases it.
 
-Compared are the system identifier, the timeline and the data folder's place at every start, and while running a heartbeat: a
-counter that goes back means that the database did (a failover to a standby that lagged).
+Compared are the system identifier, the timeline and the data folder's place at every start, and while running a
+heartbeat: a counter that goes back means that the database did (a failover to a standby that lagged).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _REMEMBER = "UPDATE installation SET system_identifier = $1, timeline = $2, plac
 _HOLD = "UPDATE installation SET restore = true, why = $1, released_by = '' WHERE id = 1"
 _BEAT = "UPDATE installation SET beat = beat + 1 WHERE id = 1 RETURNING beat, restore"
 _RELEASE = """
-UPDATE installation SET restore = false, why = '', released_by = $4, system_identifier = $1, timeline = $2, place = $3 WHERE id = 1
+UPDATE installation SET restore = false, why = '', released_by = $4, system_identifier = $1, timeline = $2, place = $3
+WHERE id = 1
 """
 
 

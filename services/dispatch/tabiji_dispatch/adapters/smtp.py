@@ -1,7 +1,7 @@
 """SMTP by aiosmtplib: one pool of connections a process, one recipient a message, and the final dot sent on its own.
 
-The library's ``data`` writes body and dot in one piece, so a cut in the body could not be told from one after the dot. Here the body
-goes out first and its bytes have left before the dot does: only from then on is a loss ``unknown``.
+The library's ``data`` writes body and dot in one piece, so a cut in the body could not be told from one after the dot.
+Here the body goes out first and its bytes have left before the dot does: only from then on is a loss ``unknown``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import re
 from dataclasses import dataclass
 from email.utils import parseaddr
+from typing import Any
 
 import aiosmtplib
 from aiosmtplib.errors import SMTPException, SMTPResponseException
@@ -65,8 +66,12 @@ class _Line:
         self.stage = Stage.BODY
         self.protocol.write(_LEADING_DOT.sub(b"..", message))
         await asyncio.sleep(0)
-        while (transport := self.protocol.transport) and transport.get_write_buffer_size():  # type: ignore[attr-defined]
+        while self._unsent():  # noqa: ASYNC110 - the library keeps its flow control to itself
             await asyncio.sleep(0.001)
+
+    def _unsent(self) -> int:
+        transport: Any = self.protocol.transport  # uvloop's is no subclass of asyncio's
+        return int(transport.get_write_buffer_size())
 
     async def dot(self) -> Verdict:
         """The point of no return."""

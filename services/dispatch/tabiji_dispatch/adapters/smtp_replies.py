@@ -1,4 +1,4 @@
-"""What an SMTP reply means, by the stage it answers: RFC 5321 (codes), RFC 3463 and the IANA registry (enhanced codes)."""
+"""What an SMTP reply means, by the stage it answers: RFC 5321 (codes), RFC 3463 and its registry (enhanced codes)."""
 
 from __future__ import annotations
 

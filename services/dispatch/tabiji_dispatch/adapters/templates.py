@@ -10,7 +10,7 @@ _PARTS = ("subject.liquid", "body.txt", "body.mjml", "body.html")
 
 
 class TemplateFolder:
-    """The port ``Templates``. What was compiled once stays until the process ends; what was missing is looked for again."""
+    """The port ``Templates``. What was compiled stays until the process ends; what was missing is looked for again."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -46,7 +46,9 @@ class WebhookProvider:
         self._signer = Webhook(settings.secret)
         limits = httpx.Limits(max_connections=settings.slots, max_keepalive_connections=settings.slots)
         self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(limits=limits, trust_env=False), timeout=None, trust_env=False
+            transport=AiohttpTransport(limits=limits, trust_env=False),
+            timeout=None,  # noqa: S113 - each attempt has its own, around everything
+            trust_env=False,
         )
 
     async def send(self, letter: Letter, timeout: float) -> Verdict:
@@ -61,7 +63,11 @@ class WebhookProvider:
             return _lost(payload, "timeout")
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             return Verdict(Result.CONFIG, "url")
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:  # classes mislead; whether a byte left does not
+        except (
+            httpx.HTTPError,
+            aiohttp.ClientError,
+            OSError,
+        ) as error:  # classes mislead; whether a byte left does not
             return _lost(payload, type(error.__cause__ or error).__name__)
         return verdict_of(response.status_code, response.headers.get("retry-after"))
 

@@ -31,7 +31,7 @@ class Carrier:
 
 @dataclass
 class Bucket:
-    """A token bucket in machine time: ``rate`` a second, at most a second's worth (at least one) at once; 0 is without limit."""
+    """A token bucket in machine time: ``rate`` a second, at most a second's worth at once; 0 is without limit."""
 
     rate: float
     level: float = 1.0

@@ -59,7 +59,7 @@ class Controls:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything that the decision looks at; ``age`` is the key's in seconds of wall time, ``recent`` counts marketing sent."""
+    """Everything that the decision looks at; ``age`` is the key's in wall seconds, ``recent`` counts marketing sent."""
 
     delivery: Delivery
     address: str
@@ -77,7 +77,7 @@ class Case:
 class Rules:
     """The workspace's own: quiet hours, its zone, and how many marketing messages within ``cap_window`` (0: no cap)."""
 
-    quiet: QuietHours = QuietHours()
+    quiet: QuietHours = field(default_factory=QuietHours)
     timezone: str = "Asia/Tokyo"
     cap: int = 0
     cap_window: timedelta = timedelta(days=1)

@@ -68,7 +68,7 @@ class Listing:
     at: datetime
 
 
-def fold(contact: Contact, event: Any, occurred_at: datetime) -> Contact:
+def fold(contact: Contact, event: Any, occurred_at: datetime) -> Contact:  # noqa: PLR0911 - one row an event
     """The contact after ``event``; what does not concern it, or was said before an erasure, changes nothing."""
     if contact.erased_at is not None and occurred_at <= contact.erased_at:
         return contact

@@ -80,7 +80,8 @@ TABLE: dict[State, dict[Move, State]] = {
     },
 }
 
-# Later messages of that customer, channel and class may go ahead; an unknown one rests, since one that is sent again is queued.
+# Later messages of that customer, channel and class may go ahead of these. An unknown one rests: what is sent again
+# is queued.
 FINISHED = frozenset({State.SENT, State.SUPPRESSED, State.FAILED, State.UNKNOWN})
 UNFINISHED = frozenset(State) - FINISHED
 

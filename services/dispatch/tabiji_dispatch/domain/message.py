@@ -15,7 +15,7 @@ TRANSACTIONAL = "transactional"
 class Delivery:
     """A message that was asked for. ``key`` is the message key, ``send_state`` the journey's state that sends it.
 
-    ``cluster`` and ``seen_*`` are what the journey had applied (next offsets); an empty cluster means that it did not say.
+    ``cluster`` and ``seen_*`` are what the journey had applied (next offsets); an empty cluster: it did not say.
     ``attempts`` counts those that were burned, ``in_doubt`` says that one of them may have reached the customer.
     """
 

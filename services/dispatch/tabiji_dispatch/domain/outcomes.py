@@ -79,7 +79,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What the rules need of the attempt: burned ``attempts`` before it and their limit, the key's ``age`` in seconds."""
+    """What the rules need of it: burned ``attempts`` before it and their limit, the key's ``age`` in seconds."""
 
     key: str
     token: int
@@ -89,7 +89,7 @@ class Attempt:
     in_doubt: bool = False
 
 
-def next_step(verdict: Verdict, capability: Capability, attempt: Attempt) -> Step:
+def next_step(verdict: Verdict, capability: Capability, attempt: Attempt) -> Step:  # noqa: PLR0911 - one row each
     """The move that follows from a verdict; total over all classes and capabilities."""
     match verdict.result:
         case Result.ACCEPTED:

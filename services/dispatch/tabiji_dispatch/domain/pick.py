@@ -26,7 +26,7 @@ class Candidate:
     recent: int = 0
 
     def address(self) -> str:
-        """Where it would go: as frozen at the first attempt, else the contact's; the id where the channel needs no more."""
+        """As frozen at the first attempt, else the contact's; the customer's id where the channel needs no more."""
         if self.frozen is not None:
             return self.frozen.address
         name = address_field(self.delivery.channel)
@@ -45,7 +45,7 @@ class Put:
 
 @dataclass(frozen=True)
 class Terms:
-    """What the installation decides: carriers by name, rules, the shop; ``lease`` in seconds, ``who`` names this process."""
+    """What the installation decides; ``carriers`` by name, ``lease`` in seconds, ``who`` names this process."""
 
     carriers: Mapping[str, Carrier]
     rules: Rules

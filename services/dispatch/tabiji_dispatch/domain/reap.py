@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -44,7 +45,9 @@ class Settlement:
     listing: Listing | None = None
 
 
-def watch(found: Iterable[Open], flying: Set[Id], watched: Mapping[Id, float], elapsed: float) -> dict[Id, float]:
+def watch(
+    found: Iterable[Open], flying: AbstractSet[Id], watched: Mapping[Id, float], elapsed: float
+) -> dict[Id, float]:
     """Open attempts that no courier of this process holds, with the machine time at which each was first seen."""
     return {one.id: watched.get(one.id, elapsed) for one in found if one.id not in flying}
 
@@ -63,7 +66,7 @@ def over(found: Iterable[Open], watched: Mapping[Id, float], terms: Terms, momen
 
 
 def lost(one: Open, terms: Terms, moment: Moment) -> Settlement:
-    """What becomes of an attempt that is over: unsent where it was ours and never started, else by the provider's policy."""
+    """What becomes of it: unsent where it was ours and never started, else by the provider's policy."""
     delivery, wall = one.delivery, moment.wall
     if one.claimed_by == terms.who:
         verdict, step = Verdict(Result.UNSENT, "not started"), Step(Move.RETURNED, "unsent", burned=False)

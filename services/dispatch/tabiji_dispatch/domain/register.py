@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from tabiji_common.events import ConsentGiven, Erased, ErasureDone
 from tabiji_common.topics import CUSTOMERS, Record, derived_id
@@ -22,7 +23,7 @@ class Folded:
     listings: list[Listing] = field(default_factory=list)
     erased: dict[str, Contact] = field(default_factory=dict)
     relisted: dict[bytes, datetime] = field(default_factory=dict)
-    records: list[Record[object]] = field(default_factory=list)
+    records: list[Record[Any]] = field(default_factory=list)
 
 
 def concerns(event: object) -> bool:

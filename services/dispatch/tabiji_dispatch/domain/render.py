@@ -1,4 +1,4 @@
-"""A template and a customer make a letter: Liquid, then MJML; a customer's value is text everywhere, never markup or a header."""
+"""A template and a customer make a letter: Liquid, then MJML; a customer's value is text, never markup or a header."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def is_template_name(name: str) -> bool:
 
 
 def compile_template(name: str, parts: Mapping[str, str]) -> Template:
-    """Compile ``subject.liquid``, ``body.txt`` and ``body.mjml`` or ``body.html``; raises ``Unrenderable`` for bad ones."""
+    """Compile ``subject.liquid``, ``body.txt`` and ``body.mjml`` or ``body.html``; raises ``Unrenderable``."""
     if not {"body.txt", "body.mjml", "body.html"} & parts.keys():
         raise Unrenderable(f"template {name} has no body")
     markup = parts.get("body.mjml", parts.get("body.html"))
