@@ -22,6 +22,7 @@ from tabiji_cli.demo.inputs import SHOP_ZONE, at
 
 TICKS = (civil(12), civil(20))  # in the shop's zone, outside of its quiet hours
 PAUSES = (0.004, 0.02)  # seconds between two looks at /idle: the first, and the longest
+ALL_AGAIN = 0.25  # seconds of looking at single services
 STALLED_AFTER = 120.0  # seconds without any progress until the run fails
 
 
@@ -107,38 +108,33 @@ class TimeMaster:
         """
         stalled = _Stall(len(self._members))
         while True:
-            await self._wait_for_each(stalled)
             first = await self.look()
-            if not self.in_the_way(first) and first == await self.look():
+            if reasons := self.in_the_way(first):
+                if stalled.for_long(first):
+                    raise RunFailed(f"nothing moves at {self.now}: " + "; ".join(reasons))
+                await self._wait_for_each(first)
+            elif first == await self.look():
                 return first
 
-    async def _wait_for_each(self, stalled: _Stall) -> None:
-        """Until each has been seen at rest once; who was is not asked again, which spares those who work."""
-        pause = PAUSES[0]
-        seen = await self.look()
-        while reasons := self.in_the_way(seen):
-            if stalled.for_long(seen):
-                raise RunFailed(f"nothing moves at {self.now}: " + "; ".join(reasons))
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, PAUSES[1])
-            seen = await self.look(seen)
+    async def _wait_for_each(self, seen: Snapshot) -> None:
+        """Ask those at work until they are not, one after the other in the order of the work; all again after a while.
 
-    async def look(self, known: Snapshot = ()) -> Snapshot:
-        """Every process's ``/idle``, ``None`` for one that does not answer; a late one is told the time.
-
-        Who was at rest in ``known`` is taken as it was then.
+        Every question costs the one that is asked, and nobody is done before those ahead of him.
         """
-        before = known or tuple(None for _ in self._members)
-        short = self._short_of(before)
-        at_work = [
-            member
-            for member, idle in zip(self._members, before, strict=True)
-            if idle is None or not idle.at_rest(self.now) or member.service in short
-        ]
-        answers = dict(zip(at_work, await asyncio.gather(*map(self._ask, at_work)), strict=True))
-        self.asked += len(at_work)
-        self.last = tuple(answers.get(m, idle) for m, idle in zip(self._members, before, strict=True))
-        for member, idle in answers.items():
+        until = time.monotonic() + ALL_AGAIN
+        for number, member in enumerate(self._members):
+            idle, pause = seen[number], PAUSES[0]
+            while (idle is None or not idle.at_rest(self.now)) and time.monotonic() < until:
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, PAUSES[1])
+                idle = await self._ask(member)
+        if not any(idle is None or not idle.at_rest(self.now) for idle in seen):
+            await asyncio.sleep(PAUSES[1])  # a partition number has no owner yet
+
+    async def look(self) -> Snapshot:
+        """Every process's ``/idle``, ``None`` for one that does not answer; a late one is told the time."""
+        self.last = tuple(await asyncio.gather(*map(self._ask, self._members)))
+        for member, idle in zip(self._members, self.last, strict=True):
             if idle is not None and idle.parked:
                 raise RunFailed(f"{member.service} parked {idle.parked} customers at {self.now}")
             if idle is not None and idle.now < self.now:
@@ -153,23 +149,18 @@ class TimeMaster:
                 reasons.append(f"{member.service} does not answer")
             elif not idle.at_rest(self.now):
                 reasons.append(f"{member.service} is not at rest: {idle}")
-        return reasons + list(self._short_of(seen).values())
-
-    def _short_of(self, seen: Snapshot) -> dict[str, str]:
-        """Services whose processes do not own every partition number between them."""
         owned: dict[str, set[int]] = {}
-        expected: dict[str, int] = {}
-        for member, idle in zip(self._members, seen, strict=True):
-            if idle is not None:
-                owned.setdefault(member.service, set()).update(idle.owned)
-                expected[member.service] = idle.partitions
-        return {
-            service: f"{service} owns {len(numbers)} of {expected[service]} partition numbers"
-            for service, numbers in owned.items()
-            if numbers != set(range(expected[service]))
-        }
+        for idle in filter(None, seen):
+            owned.setdefault(idle.service, set()).update(idle.owned)
+        reasons += [
+            f"{idle.service} owns {len(owned[idle.service])} of {idle.partitions} partition numbers"
+            for idle in filter(None, seen)
+            if owned[idle.service] != set(range(idle.partitions))
+        ]
+        return reasons
 
     async def _ask(self, member: Member) -> Idle | None:
+        self.asked += 1
         try:
             answer = await self._client.get(f"{member.admin}/idle")
             return self._decoder.decode(answer.content) if answer.status_code == 200 else None
