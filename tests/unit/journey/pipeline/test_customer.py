@@ -256,6 +256,13 @@ def test_a_person_can_put_a_customer_in_once(ann: Person) -> None:
     assert ann.last.rejected[0][1] == "no journey 'nowhere'"
 
 
+def test_an_order_known_from_history_converts_nobody_when_it_is_told_again(ann: Person) -> None:
+    ann.meets(received(order("1"), "import", MONDAY, mode=Mode.BACKFILL))
+    ann.meets(received(command(commands.Enroll, journey="thanks"), "x", after(minutes=-1), after(minutes=1)))
+    ann.meets(received(order("1"), "webhook", MONDAY, after(minutes=2)))
+    assert ann.standing["thanks"] == ("waiting", "thank")
+
+
 def test_a_paused_customer_stays_until_resumed_and_then_goes_on(ann: Person) -> None:
     ann.meets(received(cart("c1"), "e1", MONDAY))
     ann.meets(received(command(commands.Pause, journey="cart"), "x", after(hours=1)), until=after(days=3))
