@@ -18,12 +18,16 @@ from tabiji_journey.domain.conditions import Condition
 from tabiji_journey.domain.definition import WHOLE
 from tabiji_journey.domain.durations import Duration
 
-LONGEST_TEXT = 256 * 1024
+LONGEST_TEXT = 128 * 1024
 MOST_PARTS = 10_000
 DEEPEST = 12
+DEEPEST_BRACKETS = 50
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _PERCENT = re.compile(r"\d{1,3}(\.\d{1,4})?%")
+
+_NESTING = re.compile(r"[\[\]{}]")
+_MARKERS = re.compile(r"(?:[-?:][ \t]+){20}|^[ \t]{200}", re.MULTILINE)
 
 Path = tuple[str, ...]
 
@@ -194,13 +198,25 @@ class Part:
 def read(text: str, file: str) -> Part:
     """The whole document; raises ``DefinitionError`` where it is no YAML or JSON of a sane size."""
     book = Book(file)
-    if len(text) > LONGEST_TEXT:
-        raise DefinitionError([Problem(file, 1, "(document)", f"must be at most {LONGEST_TEXT} characters long")])
+    if rule := _too_much(text):
+        raise DefinitionError([Problem(file, 1, "(document)", rule)])
     try:
         value = YAML(typ="rt", pure=True).load(text)
     except (YAMLError, ValueError, RecursionError) as error:
         raise DefinitionError([_syntax(error, file)]) from error
     return Part(_plain(value, (), book, [0]), (), book)
+
+
+def _too_much(text: str) -> str:
+    """What makes a text too much for the parser, whose time grows with the square of the nesting."""
+    if len(text) > LONGEST_TEXT:
+        return f"must be at most {LONGEST_TEXT} characters long"
+    depth = 0
+    for found in _NESTING.finditer(text):
+        depth += 1 if found[0] in "[{" else -1
+        if depth > DEEPEST_BRACKETS:
+            return "nested too deep"
+    return "nested too deep" if _MARKERS.search(text) else ""
 
 
 def _syntax(error: Exception, file: str) -> Problem:

@@ -208,7 +208,7 @@ def _end(name: str, part: Part, context: Context) -> State:  # noqa: ARG001 - a 
     reason = part["end"]
     if reason.value is True:
         return End(name, name)
-    return End(name, reason.text(pattern=NAME, rule=f"must be true, or a reason that {NAME_RULE[5:]}"))
+    return End(name, reason.text(pattern=NAME, rule=f"must be true or a reason; a reason {NAME_RULE}"))
 
 
 KINDS: Mapping[str, Callable[[str, Part, Context], State | None]] = {

@@ -136,7 +136,7 @@ states:
 """
     ends = []
     for state in ("failed", "sent", "sent", "sent"):
-        road = Road(text, outcome=state)  # type: ignore[arg-type]
+        road = Road(text, outcome=state)
         road.event("hello")
         road.tell("delivered")
         ends.append(road.only.state)
