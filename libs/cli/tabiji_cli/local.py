@@ -18,7 +18,7 @@ from tabiji_cli.stack.kafka import KafkaServer
 from tabiji_cli.stack.postgres import DEFAULT_PORT as POSTGRES_PORT
 from tabiji_cli.stack.postgres import PORT_SETTING as POSTGRES_SETTING
 from tabiji_cli.stack.postgres import PostgresServer
-from tabiji_cli.stack.supervisor import Death, Stopped, Supervisor
+from tabiji_cli.stack.supervisor import Death, Supervisor
 
 Say = Callable[[str], None]
 
@@ -56,7 +56,7 @@ def stack(say: Say, home: Path | None = None) -> Iterator[Stack]:
         for start in starts:
             start.result()
         say(f"PostgreSQL on {postgres.port} (pid {postgres.pid}), Apache Kafka on {kafka.port} (pid {kafka.pid})")
-        exits.callback(lambda: _tell(supervisor.close(), say))
+        exits.callback(stop_services, supervisor, say)
         supervisor.open()
         yield Stack(home, kafka, postgres, supervisor)
 
@@ -83,8 +83,9 @@ def _stop(name: str, server: KafkaServer | PostgresServer, say: Say) -> None:
         say(f"stopped {name} (pid {pid})")
 
 
-def _tell(ended: list[Stopped], say: Say) -> None:
-    for one in ended:
+def stop_services(supervisor: Supervisor, say: Say) -> None:
+    """Drain and stop everything under supervision, and say how each one ended; twice is harmless."""
+    for one in supervisor.close():
         how = "killed, it did not end in time" if one.killed else f"drained in {one.seconds:.1f} s"
         say(f"stopped {one.name} (pid {one.pid}): {how}")
         if one.orphans:

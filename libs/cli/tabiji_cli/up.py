@@ -18,7 +18,7 @@ from tabiji_cli.demo.ledger import Ledger
 from tabiji_cli.demo.mailbox import Mailbox
 from tabiji_cli.demo.palette import BAD, FAINT
 from tabiji_cli.imports import client
-from tabiji_cli.local import Say, Stack, stack
+from tabiji_cli.local import Say, Stack, stack, stop_services
 from tabiji_cli.processes import SERVICES, Installation, Ports, make_topics, ready, start_services
 from tabiji_cli.stack.errors import StackError
 from tabiji_common.clock import LiveClock
@@ -62,7 +62,7 @@ async def _up(running: Stack, ports: Ports, console: Console, say: Say, *, json:
         console.print_json(msgspec.json.encode(shown).decode()) if json else console.print(panel(shown))
         await stop.wait()
         say("draining and stopping everything that was started")
-        await asyncio.to_thread(running.supervisor.close)
+        await asyncio.to_thread(stop_services, running.supervisor, say)
 
 
 def addresses(installation: Installation, made: keys.Keys, home: Path) -> dict[str, str]:
