@@ -37,7 +37,14 @@ DRAIN_SECONDS = 5.0
 def terms_of(settings: DispatchSettings) -> Terms:
     """What the installation decides; ``who`` is drawn anew for every process."""
     quiet = QuietHours(settings.quiet_start, settings.quiet_end)
-    shop = Shop(settings.shop_name, settings.shop_url, settings.public_url, settings.workspace_secret)
+    shop = Shop(
+        settings.shop_name,
+        settings.shop_url,
+        settings.public_url,
+        settings.workspace_secret,
+        settings.shop_address,
+        settings.shop_contact,
+    )
     return Terms(
         carriers={one.name: carrier_of(one) for one in settings.carriers()},
         rules=Rules(quiet, settings.timezone, settings.cap, timedelta(hours=settings.cap_hours)),
@@ -47,13 +54,18 @@ def terms_of(settings: DispatchSettings) -> Terms:
     )
 
 
+def routes_of(terms: Terms) -> dict[str, str]:
+    """The provider of each channel."""
+    return {channel: carrier.name for carrier in terms.carriers.values() for channel in carrier.channels}
+
+
 async def build(service: Service) -> None:
     """Put the parts together and hand them to the runtime."""
     settings = service.settings
     assert isinstance(settings, DispatchSettings)  # noqa: S101 - main gives it
     pool, clock, secret = service.pool, service.clock, settings.workspace_secret
     terms = terms_of(settings)
-    claims, contacts, truth = PostgresClaims(secret), PostgresContacts(secret), PostgresTruth(pool)
+    claims, contacts, truth = PostgresClaims(secret, routes_of(terms)), PostgresContacts(secret), PostgresTruth(pool)
     store = Store(PostgresIntake(), contacts, claims, truth, PostgresAnnouncements())
     lanes = {one.name: (terms.carriers[one.name], provider_of(one, clock)) for one in settings.carriers()}
     couriers = CourierPool(lanes, clock, service.wake)

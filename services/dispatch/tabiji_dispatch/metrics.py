@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-ACCEPTED = Counter("tabiji_dispatch_deliveries_total", "Messages asked for and new", ["channel"])
+ACCEPTED = Counter("tabiji_dispatch_deliveries_total", "Messages asked for and new")
 REPEATED = Counter("tabiji_dispatch_repeated_sends_total", "Send commands whose message key was there already")
 RESULTS = Counter("tabiji_dispatch_attempts_total", "Attempts by outcome class", ["provider", "result"])
 ANNOUNCED = Counter("tabiji_dispatch_outcomes_total", "Outcomes announced", ["channel", "state", "reason"])
@@ -22,7 +22,7 @@ RESTORE = Gauge(
 )
 UNKNOWN = Gauge("tabiji_dispatch_unknown_messages", "Messages whose outcome nobody knows, for a person to settle")
 QUEUED = Gauge("tabiji_dispatch_waiting_messages", "Messages not finished, by state", ["state"])
-TOLD = Counter("tabiji_dispatch_told_total", "Unknown messages settled by a person", ["outcome", "applied"])
+TOLD = Counter("tabiji_dispatch_told_total", "Messages settled by a person")
 SEND_SECONDS = Histogram("tabiji_dispatch_send_seconds", "Time of one attempt at the provider", ["provider"])
 SETTLE_ROWS = Histogram(
     "tabiji_dispatch_settle_rows", "Attempts settled in one transaction", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)

@@ -7,31 +7,30 @@ queued, who may be sent to now is claimed (D1; the commit is the intent), and wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from tabiji_common.clock import Clock
-from tabiji_common.commands import Outcome
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka.turn import Applied, Status, Turn
 from tabiji_common.postgres import Connection
-from tabiji_common.topics import CUSTOMERS, ENGAGEMENTS, OUTCOMES, Record, derived_id
+from tabiji_common.topics import CUSTOMERS, ENGAGEMENTS
 from tabiji_dispatch import metrics
+from tabiji_dispatch.domain.announce import Ended, announcement, outcome_record
 from tabiji_dispatch.domain.claim import Controls
-from tabiji_dispatch.domain.ledger import Move
+from tabiji_dispatch.domain.ledger import UNFINISHED, Move, State
 from tabiji_dispatch.domain.message import Intent
 from tabiji_dispatch.domain.pick import Moment, Put, Terms, pick
 from tabiji_dispatch.domain.reap import lost, over, watch
-from tabiji_dispatch.domain.register import SOURCE, concerns, fold_all
+from tabiji_dispatch.domain.register import concerns, fold_all
 from tabiji_dispatch.domain.triage import Batch, triage
 from tabiji_dispatch.ports import (
     Announcements,
+    Cancelled,
     Claims,
     Contacts,
     Couriers,
-    Ended,
     Intake,
     Reach,
     Templates,
@@ -46,7 +45,8 @@ IN_REAP = Failpoint("dispatch.reap.before_commit", "leases that ran out are mark
 IN_ANNOUNCE = Failpoint("dispatch.announce.before_commit", "outcomes are marked announced, not committed")
 
 SWEEP = 1.0  # seconds of machine time between looks that nothing asked for
-WINDOW = 256  # candidates looked at for each provider that has a free slot
+MEASURE = 10.0  # seconds of machine time between counts for the gauges
+WINDOW = 256  # candidates looked at for each provider, while many of them are not sent
 MOST = 1000  # outcomes announced and holds released in a turn
 
 
@@ -63,16 +63,20 @@ class Store:
 
 @dataclass(slots=True)
 class _Notes:
-    """What a turn does to memory, once it has committed."""
+    """What a turn does to memory and metrics, once it has committed."""
 
-    inserted: int = 0
+    new: int = 0
+    repeated: int = 0
+    erased: int = 0
+    cancelled: Cancelled | None = None
+    told: int = 0
     swept: float | None = None
     controls: Controls | None = None
     intents: list[Intent] = field(default_factory=list)
     puts: list[Put] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     announced: list[Ended] = field(default_factory=list)
-    after_intent: int = 0
+    waiting: dict[str, int] | None = None
     reaped: list[str] = field(default_factory=list)
     more: bool = False
 
@@ -89,8 +93,9 @@ class Dispatch:
         self._settled: dict[str, None] = {}  # keys that ended and may not be announced yet
         self._watched: dict[tuple[str, int], float] = {}  # others' open attempts -> when first seen, machine time
         self._controls: Controls | None = None
-        self._swept = float("-inf")
+        self._swept = self._measured = float("-inf")
         self._more = True
+        self._window = WINDOW
 
     def settled(self, keys: Sequence[str]) -> None:
         """These have a result in the ledger now."""
@@ -108,6 +113,8 @@ class Dispatch:
         if sweep:
             await self._reap(tx, turn, notes, moment)
             notes.ended += await self._store.announcements.pending(tx, sorted(turn.owned), MOST)
+            if moment.elapsed - self._measured >= MEASURE:
+                notes.waiting = await self._store.announcements.waiting(tx, sorted(turn.owned))
         if sweep or self._clock.simulated or turn.records or notes.ended or self._more:
             await self._claim(tx, turn, applied, notes, moment)
         if notes.ended:
@@ -117,7 +124,7 @@ class Dispatch:
     def committed(self, turn: Turn, applied: Applied) -> None:  # noqa: ARG002 - the runtime's signature
         """Start the sends that the commit allowed, and remember what it settled."""
         notes: _Notes = applied.notes
-        if notes.inserted:
+        if notes.new:
             AFTER_INSERT.hit()
         if notes.intents:
             AFTER_INTENT.hit()
@@ -126,9 +133,13 @@ class Dispatch:
             self._settled.pop(key, None)
         if notes.swept is not None:
             self._swept = notes.swept
+        if notes.waiting is not None and notes.swept is not None:
+            self._measured = notes.swept
         if notes.controls is not None:
             self._controls = notes.controls
+            _stopped(self._terms.carriers, notes.controls)
         self._more = notes.more
+        self._window = WINDOW if notes.puts else 1
         _count(notes)
 
     async def changed(self, owned: frozenset[int]) -> None:  # noqa: ARG002 - the runtime's signature
@@ -144,19 +155,19 @@ class Dispatch:
         """D0."""
         batch = triage(turn.records, self._terms.carriers, turn.now)
         applied.rejected += batch.rejected
-        applied.records += [_outcome_record(answer, turn.now) for answer in batch.failed]
+        applied.records += [outcome_record(answer, turn.now) for answer in batch.failed]
         await self._register(tx, turn, batch, applied, notes)
         if batch.arrivals:
             new = await self._store.intake.insert(tx, batch.arrivals, turn.now)
-            notes.inserted = len(new)
+            notes.new, notes.repeated = len(new), len(batch.arrivals) - len(new)
             notes.ended += new
-            metrics.REPEATED.inc(len(batch.arrivals) - len(new))
         if batch.cancels:
-            met = await self._store.intake.cancel(tx, batch.cancels, turn.now)
-            notes.ended += met.withheld
-            notes.after_intent = len(met.after_intent)
+            notes.cancelled = await self._store.intake.cancel(tx, batch.cancels, turn.now)
+            notes.ended += notes.cancelled.withheld
         if batch.told:
-            notes.ended += await self._store.intake.tell(tx, batch.told, turn.now)
+            told = await self._store.intake.tell(tx, batch.told, turn.now)
+            notes.told = len(told)
+            notes.ended += told
         await IN_INSERT()
 
     async def _register(self, tx: Connection, turn: Turn, batch: Batch, applied: Applied, notes: _Notes) -> None:
@@ -169,7 +180,7 @@ class Dispatch:
         applied.records += folded.records
         if folded.erased:
             notes.ended += await contacts.erase(tx, list(folded.erased.values()), turn.now)
-            metrics.ERASED.inc(len(folded.erased))
+            notes.erased = len(folded.erased)
         if folded.contacts or folded.listings:
             await contacts.save(tx, list(folded.contacts.values()), folded.listings)
         if folded.relisted:
@@ -222,7 +233,7 @@ class Dispatch:
     def _reach(self, turn: Turn, rooms: Mapping[str, int], moment: Moment) -> Reach:
         rules = self._terms.rules
         return Reach(
-            rooms={name: max(room, WINDOW) for name, room in rooms.items()},
+            rooms={name: max(room, self._window) for name, room in rooms.items()},
             offsets={
                 p: (turn.offsets.get((CUSTOMERS.name, p), 0), turn.offsets.get((ENGAGEMENTS.name, p), 0))
                 for p in turn.owned
@@ -236,43 +247,35 @@ class Dispatch:
     async def _announce(self, tx: Connection, turn: Turn, applied: Applied, notes: _Notes) -> None:
         """Ends into the outbox, each once: the mark and the record are one commit."""
         notes.announced = await self._store.announcements.announce(tx, notes.ended, sorted(turn.owned))
-        applied.records += [_outcome_record(_outcome(ended), turn.now) for ended in notes.announced]
+        applied.records += [announcement(ended, turn.now) for ended in notes.announced]
         await IN_ANNOUNCE()
-
-
-def _outcome(ended: Ended) -> Outcome:
-    delivery = ended.delivery
-    return Outcome(
-        workspace=delivery.workspace,
-        customer=delivery.customer,
-        message_key=delivery.key,
-        state=ended.state.value,  # type: ignore[arg-type]
-        reason=ended.reason,
-        channel=delivery.channel,
-        provider=delivery.provider,
-        journey=delivery.journey,
-        version=delivery.version,
-        enrollment=delivery.enrollment,
-        send_state=delivery.send_state,
-        template=delivery.template,
-        at=ended.at,
-        token=delivery.token,
-        sent_after_exit=ended.sent_after_exit,
-    )
-
-
-def _outcome_record(outcome: Outcome, now: datetime) -> Record[Any]:
-    id_ = derived_id(outcome.message_key, str(outcome.token), outcome.state)
-    return OUTCOMES.record(outcome, id=id_, source=SOURCE, occurred_at=outcome.at, accepted_at=now)
 
 
 def _count(notes: _Notes) -> None:
     """Metrics of what a turn committed."""
+    metrics.ACCEPTED.inc(notes.new)
+    metrics.REPEATED.inc(notes.repeated)
+    metrics.ERASED.inc(notes.erased)
+    metrics.TOLD.inc(notes.told)
+    if met := notes.cancelled:
+        for name, count in (("withheld", len(met.withheld)), ("sent", len(met.after_intent)), ("unseen", met.unseen)):
+            metrics.CANCELLED.labels(name).inc(count)
+        metrics.SENT_AFTER_EXIT.inc(len(met.after_intent))
     for ended in notes.announced:
         metrics.ANNOUNCED.labels(ended.delivery.channel, ended.state.value, ended.reason).inc()
     for put in notes.puts:
         if put.move is Move.HOLD:
-            metrics.HELD.labels(":".join(put.reason.split(":")[:2])).inc()
+            metrics.HELD.labels(put.reason.partition(":")[0]).inc()
     for provider in notes.reaped:
         metrics.REAPED.labels(provider).inc()
-    metrics.SENT_AFTER_EXIT.inc(notes.after_intent)
+    if notes.waiting is not None:
+        metrics.UNKNOWN.set(notes.waiting.get(State.UNKNOWN, 0))
+        for state in sorted(UNFINISHED):
+            metrics.QUEUED.labels(state.value).set(notes.waiting.get(state, 0))
+    if notes.controls is not None:
+        metrics.RESTORE.set(notes.controls.restore)
+
+
+def _stopped(carriers: Iterable[str], controls: Controls) -> None:
+    for name in carriers:
+        metrics.STOPPED.labels(name).set(("provider", "", name) in controls.switches)

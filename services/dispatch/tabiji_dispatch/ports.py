@@ -9,10 +9,10 @@ from typing import Protocol
 
 from tabiji_common.kafka.turn import Status
 from tabiji_common.postgres import Connection
+from tabiji_dispatch.domain.announce import Ended
 from tabiji_dispatch.domain.claim import Controls
 from tabiji_dispatch.domain.consent import Contact, Listing
-from tabiji_dispatch.domain.ledger import State
-from tabiji_dispatch.domain.message import Delivery, Intent, Letter
+from tabiji_dispatch.domain.message import Intent, Letter
 from tabiji_dispatch.domain.outcomes import Verdict
 from tabiji_dispatch.domain.pick import Candidate, Put
 from tabiji_dispatch.domain.reap import Open, Settlement
@@ -124,17 +124,6 @@ class Truth(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A delivery whose end is to be announced."""
-
-    delivery: Delivery
-    state: State
-    reason: str
-    at: datetime
-    sent_after_exit: bool
-
-
 class Announcements(Protocol):
     """Settled deliveries on their way out."""
 
@@ -144,6 +133,10 @@ class Announcements(Protocol):
 
     async def announce(self, tx: Connection, keys: Sequence[str], owned: Sequence[int]) -> list[Ended]:
         """Mark those of ``keys`` that are not announced yet; in order of arrival."""
+        ...
+
+    async def waiting(self, tx: Connection, owned: Sequence[int]) -> dict[str, int]:
+        """How many stand in each unfinished state, and in ``unknown``."""
         ...
 
     async def status(self, connection: Connection, owned: Sequence[int], now: datetime) -> Status:

@@ -61,6 +61,8 @@ class DispatchSettings(Settings):
     templates: Path = Field(Path("journeys"), description="Folder of templates, <journey>/<template>/…")
     shop_name: str = Field("Tabiji Shop", description="The shop's name in templates")
     shop_url: str = Field("https://shop.example.com", description="The shop's address in templates")
+    shop_address: str = Field("", description="Its postal address in templates (a law may ask for it)")
+    shop_contact: str = Field("", description="Where complaints go, in templates")
     lease: float = Field(60, gt=0, description="Seconds of wall time that an attempt may take before it is unknown")
     quiet_start: time = Field(time(21), description="Marketing is quiet from here, in the customer's zone")
     quiet_end: time = Field(time(8), description="… to here; equal to the start: never quiet")

@@ -14,6 +14,7 @@ from tabiji_common.clock import LiveClock
 from tabiji_common.commands import CancelMessage, Outcome, Seen, SendMessage, Settle
 from tabiji_common.kafka.turn import Applied, Received, Status, Turn
 from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, ENGAGEMENTS, SENDS, Mode, Record, Topic
+from tabiji_dispatch.__main__ import routes_of
 from tabiji_dispatch.adapters.couriers import CourierPool
 from tabiji_dispatch.adapters.postgres_announcements import PostgresAnnouncements
 from tabiji_dispatch.adapters.postgres_claims import PostgresClaims
@@ -75,7 +76,11 @@ class Bench:
         self.terms = Terms(carriers, rules or Rules(), shop, lease, who)
         truth = PostgresTruth(pool)
         store = Store(
-            PostgresIntake(), PostgresContacts(SECRET), PostgresClaims(SECRET), truth, PostgresAnnouncements()
+            PostgresIntake(),
+            PostgresContacts(SECRET),
+            PostgresClaims(SECRET, routes_of(self.terms)),
+            truth,
+            PostgresAnnouncements(),
         )
         self.couriers = CourierPool(providers, self.clock, lambda: None)
         self.pipeline = Dispatch(store, self.couriers, TemplateFolder(TEMPLATES), self.terms, self.clock)

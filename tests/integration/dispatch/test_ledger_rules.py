@@ -1,6 +1,7 @@
 """Attempts on a real database: refusals, back-off, leases, late truths, policies on unknown, restore mode."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from tabiji_common.clock import LiveClock
@@ -248,6 +249,17 @@ async def test_a_heartbeat_that_went_back_holds_every_send(pool: Any) -> None:
         await bench.settle()
         assert await bench.state("m1") == ("held", "restore")
         assert script.taken == 0
+
+
+async def test_messages_of_a_provider_that_is_no_longer_set_up_go_by_the_channels_new_one(pool: Any) -> None:
+    async with Script() as script:
+        before = {"old": smtp_at(script.port)["smtp"]}
+        async with Bench(pool, {"old": (replace(before["old"][0], name="old", slots=0), before["old"][1])}) as bench:
+            await bench.turn(*known(), send("m1"))
+            assert (await bench.row("m1"))["provider"] == "old"
+        async with Bench(pool, smtp_at(script.port)) as bench:
+            await bench.settle()
+            assert bench.said() == [("m1", "sent", "")]
 
 
 class Slow:

@@ -8,8 +8,8 @@ from datetime import datetime
 from tabiji_common.kafka.turn import Status
 from tabiji_common.postgres import Connection
 from tabiji_dispatch.adapters.postgres_rows import DELIVERY, delivery_of
+from tabiji_dispatch.domain.announce import Ended
 from tabiji_dispatch.domain.ledger import State
-from tabiji_dispatch.ports import Ended
 
 _PENDING = "SELECT message_key FROM delivery WHERE unannounced AND p = ANY($1) ORDER BY seq LIMIT $2"
 _ANNOUNCE = f"""
@@ -18,6 +18,10 @@ WITH told AS (
 )
 SELECT {DELIVERY}, d.state, d.reason, d.at, d.sent_after_exit FROM told d ORDER BY d.seq
 """  # noqa: S608 - constants of this module
+_WAITING = """
+SELECT state, count(*) FROM delivery WHERE p = ANY($1) AND state IN ('queued', 'held', 'sending') GROUP BY state
+UNION ALL SELECT 'unknown', count(*) FROM delivery WHERE p = ANY($1) AND state = 'unknown'
+"""
 _STATUS = """
 SELECT
     (SELECT min(wake_at) FROM delivery WHERE state = 'held' AND p = ANY($1)),
@@ -41,6 +45,9 @@ class PostgresAnnouncements:
     async def announce(self, tx: Connection, keys: Sequence[str], owned: Sequence[int]) -> list[Ended]:
         found = await tx.fetch(_ANNOUNCE, list(keys), list(owned))
         return [Ended(delivery_of(row), State(row[24]), row[25], row[26], row[27]) for row in found]
+
+    async def waiting(self, tx: Connection, owned: Sequence[int]) -> dict[str, int]:
+        return {row[0]: row[1] for row in await tx.fetch(_WAITING, list(owned))}
 
     async def status(self, connection: Connection, owned: Sequence[int], now: datetime) -> Status:
         """Held waits for business time, and so does who stands behind it; all else unfinished waits for machines."""

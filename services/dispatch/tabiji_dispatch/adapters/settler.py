@@ -84,7 +84,6 @@ class Settler:
             metrics.RISKED.labels(carrier.name).inc()
         if step.stop:
             log.error("a provider was stopped", provider=carrier.name, detail=verdict.detail)
-            metrics.STOPPED.labels(carrier.name).set(1)
         now = self._clock.now()
         listing = None
         if step.suppress and address_field(delivery.channel):

@@ -75,6 +75,8 @@ class Shop:
     url: str
     public_url: str
     secret: str
+    address: str = ""
+    contact: str = ""
 
 
 def is_template_name(name: str) -> bool:
@@ -110,7 +112,7 @@ def render(template: Template, delivery: Delivery, shop: Shop, *, address: str, 
         **_clean(delivery.variables),
         "variables": _clean(delivery.variables),
         "customer": {"name": _one_line(name)},
-        "shop": {"name": shop.name, "url": shop.url},
+        "shop": {"name": shop.name, "url": shop.url, "address": shop.address, "contact": shop.contact},
         "open_pixel": pixel,
         "unsubscribe_url": unsubscribe,
         "_track": links.click,
