@@ -115,12 +115,16 @@ class Bench:
         )
         async with self.pool.acquire() as connection, connection.transaction():
             applied = await self.pipeline.apply(connection, turn)
+            await self.within(connection, applied)
         if commit:
             self.pipeline.committed(turn, applied)
         self.again = applied.again
         self.records += applied.records
         self.outcomes += [record.body for record in applied.records if isinstance(record.body, Outcome)]
         return applied
+
+    async def within(self, connection: Any, applied: Applied) -> None:
+        """What the runtime writes in the same transaction; a test may."""
 
     async def settle(self, seconds: float = 10.0) -> None:
         """Turns until nothing waits for machines."""
