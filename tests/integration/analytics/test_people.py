@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 from tabiji_common import events
-from tabiji_common.commands import Outcome, Transition
+from tabiji_common.commands import FactsHandover, Outcome, Transition
 from tabiji_common.kafka.turn import Received
 from tabiji_common.topics import ANALYTICS_HANDOVERS, CUSTOMERS, ENGAGEMENTS, OUTCOMES, PAGE_VIEWS, TRANSITIONS
 from tests.integration.analytics.yard import NOW, Yard, at, cancel, order, received, record, refund
@@ -102,7 +105,7 @@ async def test_a_handover_that_comes_twice_counts_once(yard: Yard) -> None:
 
 async def test_facts_follow_three_hops_and_then_stay(yard: Yard) -> None:
     chain = ["a", "b", "c", "d", "e"]
-    await yard.feed([merged(source, target) for source, target in zip(chain, chain[1:], strict=False)])
+    await yard.feed([merged(source, target) for source, target in pairwise(chain)])
     await yard.feed([order("a", "1", "2024-01-10")])
 
     assert await yard.pool.fetchval("SELECT customer FROM order_fact") == "d"
@@ -142,8 +145,6 @@ async def test_a_broken_handover_is_dead_lettered(yard: Yard) -> None:
 
 
 def _handover(facts: list[dict[str, object]]) -> object:
-    from tabiji_common.commands import FactsHandover
-
     return FactsHandover(workspace="demo", customer="ann", source="anon", facts=facts)
 
 
@@ -190,7 +191,7 @@ async def test_erasure_keeps_which_of_two_simultaneous_orders_was_the_first(yard
 
 
 def _life(customer: str) -> list[Received]:
-    who = {"workspace": "demo", "customer": customer}
+    who: dict[str, Any] = {"workspace": "demo", "customer": customer}
     move = Transition(
         **who, enrollment="n", journey="f2", version=1, kind="entered", at=at("2024-01-11"), to_state="thanks"
     )
