@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from tabiji_cli.demo import checks
-from tabiji_cli.demo.display import Display, Scene, line, render
+from tabiji_cli.demo.display import Display, Picture, told
 from tabiji_cli.demo.evidence import JourneyCount
 from tabiji_cli.demo.report import report
+from tabiji_cli.demo.scene import Scene
 from tests.unit.cli.support import perfect
 
 SCENE = Scene(
@@ -38,19 +39,19 @@ def shown(part: object, width: int = 110) -> str:
 
 
 def test_the_picture_shows_time_progress_rates_people_and_messages() -> None:
-    text = shown(render(SCENE))
+    text = shown(Picture(SCENE))
     for part in ("1997-01-06 Mon 09:00", "50%", "ETA 1:00", "1,234 events", "56/s", "lag 7", "opened", "converted"):
         assert part in text
-    for part in ("sent", "suppressed no_consent", "unknown", "mailbox"):
+    for part in ("sent", "suppressed no_consent", "unknown", "✉ open"):
         assert part in text
 
 
 def test_the_picture_fits_a_narrow_terminal() -> None:
-    assert max(map(len, shown(render(SCENE), width=80).splitlines())) <= 80
+    assert max(map(len, shown(Picture(SCENE), width=80).splitlines())) <= 80
 
 
 def test_the_first_moments_promise_no_end() -> None:
-    assert "ETA –:––" in shown(render(replace(SCENE, now=SCENE.start)))
+    assert "ETA –:––" in shown(Picture(replace(SCENE, now=SCENE.start)))
 
 
 def test_without_a_terminal_a_line_says_it() -> None:
@@ -58,7 +59,7 @@ def test_without_a_terminal_a_line_says_it() -> None:
     with Display(Console(file=file, width=200)) as display:
         display.show(SCENE)
         display.show(SCENE)
-    assert file.getvalue() == line(SCENE) + "\n"
+    assert file.getvalue() == told(SCENE) + "\n"
 
 
 def test_the_report_has_every_part_and_every_check() -> None:
@@ -77,3 +78,18 @@ def test_a_failed_check_is_told_with_what_is_wrong() -> None:
     text = shown(report(run, checks.run(run)), width=140)
     assert "✗  nobody is lost" in text
     assert "3 wait without a live timer" in text
+
+
+def test_a_state_keeps_its_place_when_it_empties() -> None:
+    later = SCENE.counted([JourneyCount("f2-conversion", 41, {"voices": 6}, 10, {"converted": 25})], {"sent": 31})
+    assert dict(later.journeys[0].waiting) == {"opened": 0, "voices": 6}
+    assert list(later.outcomes) == ["sent", "suppressed no_consent", "unknown"]
+
+
+def test_a_low_terminal_shows_the_largest_lines() -> None:
+    crowded = replace(SCENE, outcomes={f"suppressed {n}": n for n in range(40)})
+    console = Console(file=io.StringIO(), width=120, height=24, force_terminal=True, record=True)
+    console.print(Picture(crowded))
+    lines = console.export_text().splitlines()
+    assert len(lines) <= 24
+    assert any("suppressed 39" in line for line in lines)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
-from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -17,130 +15,126 @@ from rich.table import Table
 from rich.text import Text
 
 from tabiji_cli.demo.evidence import JourneyCount
-from tabiji_cli.demo.inputs import SHOP_ZONE
 from tabiji_cli.demo.palette import BAD, FAINT, GOAL, ROAD, WARN, bar
+from tabiji_cli.demo.scene import Scene, civil, span
 
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
-STATE_COLOURS = {"sent": ROAD, "delivered": ROAD, "suppressed": FAINT, "failed": BAD, "unknown": WARN}
+AROUND = 10  # lines of the picture that are not blocks
+GOALS = {"converted", "purchased"}
+STATES = {"sent": ROAD, "delivered": ROAD, "suppressed": FAINT, "failed": BAD, "unknown": WARN}
 
 
 @dataclass(frozen=True)
-class Scene:
-    """One moment of a run."""
+class Line:
+    """One line of a block: a name, how many, and what share of all that is."""
 
-    title: str
-    start: datetime
-    end: datetime
-    now: datetime
-    elapsed: float
-    ticks: int
-    events: int
-    rate: float
-    lag: int
-    journeys: Sequence[JourneyCount] = ()
-    outcomes: Mapping[str, int] = field(default_factory=dict)
-    mails: int = 0
-    reactions: Mapping[str, int] = field(default_factory=dict)
-    note: str = ""
-
-    @property
-    def share(self) -> float:
-        """How much of simulated time has passed."""
-        return min(max((self.now - self.start) / (self.end - self.start), 0.0), 1.0)
-
-    @property
-    def eta(self) -> float | None:
-        """Seconds left at the pace so far; ``None`` in the first moments."""
-        return self.elapsed * (1 - self.share) / self.share if self.share > 0.01 else None
+    name: str
+    count: int
+    share: float
+    colour: str = ROAD
 
 
-def render(scene: Scene) -> RenderableType:
-    """The whole picture."""
-    return Panel(
-        Group(_clock(scene), Text(), Columns([_journeys(scene), _messages(scene)], padding=(0, 4))),
-        title=f"[bold]旅路 Tabiji[/] · {scene.title}",
-        title_align="left",
-        border_style=FAINT,
-        padding=(1, 2),
-    )
+@dataclass(frozen=True)
+class Block:
+    """A list under a heading."""
+
+    heading: str
+    total: int
+    lines: Sequence[Line]
+
+    def render(self, most: int) -> RenderableType:
+        """At most ``most`` lines: those with nobody are left out first, then the smallest."""
+        kept = list(self.lines)
+        for line in sorted(self.lines, key=lambda line: line.count)[: max(0, len(kept) - most)]:
+            kept.remove(line)
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=22, no_wrap=True, overflow="ellipsis")
+        grid.add_column(justify="right", min_width=6)
+        grid.add_column()
+        grid.add_row(Text(self.heading, style="bold"), Text(f"{self.total:,}", style="bold"))
+        for line in kept:
+            style = line.colour if line.count else FAINT
+            grid.add_row(Text(f" {line.name}", style=style), f"{line.count:,}", bar(line.share, 6, line.colour))
+        return grid
 
 
-def line(scene: Scene) -> str:
-    """The moment in one line, for logs."""
-    waiting = sum(sum(count.waiting.values()) for count in scene.journeys)
-    return (
-        f"{_civil(scene.now)}  {scene.share:4.0%}  ETA {_span(scene.eta)}  {scene.events:,} events  "
-        f"{scene.rate:,.0f}/s  "
-        f"lag {scene.lag}  {waiting:,} waiting  {scene.mails:,} mails{'  ' + scene.note if scene.note else ''}"
-    )
+class Picture:
+    """A scene, drawn to the size of the terminal."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Blocks stand side by side where there is room, and lose lines where there is none."""
+        blocks = [*map(_journey, self._scene.journeys), _messages(self._scene)]
+        columns = max(1, min(len(blocks), (options.max_width - 6) // 38))
+        rows = -(-len(blocks) // columns)
+        most = max(4, (console.height - AROUND) // rows - 2) if console.is_terminal else 99
+        grid = Table.grid(padding=(0, 2, 1, 0))
+        for first in range(0, len(blocks), columns):
+            grid.add_row(*(block.render(most) for block in blocks[first : first + columns]))
+        yield Panel(
+            Group(_clock(self._scene, options.max_width), Text(), grid),
+            title=f"[bold]旅路 Tabiji[/] · {self._scene.title}",
+            title_align="left",
+            border_style=FAINT,
+            padding=(1, 2, 0, 2),
+        )
 
 
-def _clock(scene: Scene) -> RenderableType:
+def _clock(scene: Scene, width: int) -> RenderableType:
     row = Table.grid(padding=(0, 3))
     row.add_row(
-        Text(_civil(scene.now), style=f"bold {ROAD}"),
-        ProgressBar(total=1.0, completed=scene.share, width=36, complete_style=ROAD, finished_style=GOAL),
+        Text(civil(scene.now), style=f"bold {ROAD}"),
+        ProgressBar(
+            total=1.0, completed=scene.share, width=max(10, width - 60), complete_style=ROAD, finished_style=GOAL
+        ),
         Text(f"{scene.share:4.0%}", style="bold"),
-        Text(f"ETA {_span(scene.eta)}", style=FAINT),
+        Text(f"ETA {span(scene.eta)}", style=FAINT),
     )
     facts = (
         f"{scene.events:,} events accepted · {scene.rate:,.0f}/s · lag {scene.lag:,} · "
-        f"{scene.ticks:,} ticks · {_span(scene.elapsed)} so far"
+        f"{scene.ticks:,} ticks · {span(scene.elapsed)} so far"
     )
-    note = Text(scene.note, style=WARN) if scene.note else Text()
-    return Group(row, Text(facts, style=FAINT), note)
+    return Group(row, Text.assemble((facts, FAINT), (f"  {scene.note}" if scene.note else "", WARN)))
 
 
-def _journeys(scene: Scene) -> RenderableType:
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(min_width=18)
-    grid.add_column(justify="right", min_width=7)
-    grid.add_column()
-    for count in scene.journeys:
-        grid.add_row(
-            Text(count.journey, style="bold"), Text(f"{count.entered:,}", style="bold"), Text("entered", style=FAINT)
-        )
-        for state, people in count.waiting.items():
-            grid.add_row(Text(f"  {state}"), f"{people:,}", bar(people / (count.entered or 1), 16))
-        for reason, people in count.exited.items():
-            colour = GOAL if reason == "converted" else FAINT
-            grid.add_row(
-                Text(f"  ↗ {reason}", style=colour), f"{people:,}", bar(people / (count.entered or 1), 16, colour)
-            )
-        grid.add_row(
-            Text("  ■ finished", style=FAINT),
-            f"{count.finished:,}",
-            bar(count.finished / (count.entered or 1), 16, FAINT),
-        )
-    return grid
+def _journey(count: JourneyCount) -> Block:
+    everyone = count.entered or 1
+    lines = [Line(state, people, people / everyone) for state, people in count.waiting.items()]
+    lines += [
+        Line(f"↗ {reason}", people, people / everyone, GOAL if reason in GOALS else FAINT)
+        for reason, people in count.exited.items()
+    ]
+    lines.append(Line("■ finished", count.finished, count.finished / everyone, FAINT))
+    return Block(f"{count.journey}", count.entered, lines)
 
 
-def _messages(scene: Scene) -> RenderableType:
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(min_width=18)
-    grid.add_column(justify="right", min_width=7)
-    grid.add_column()
-    total = sum(scene.outcomes.values()) or 1
-    grid.add_row(Text("messages", style="bold"), Text(f"{sum(scene.outcomes.values()):,}", style="bold"), "")
-    for name, count in scene.outcomes.items():
-        colour = STATE_COLOURS.get(name.split()[0], FAINT)
-        grid.add_row(Text(f"  {name}", style=colour), f"{count:,}", bar(count / total, 16, colour))
-    grid.add_row(Text("mailbox", style="bold"), Text(f"{scene.mails:,}", style="bold"), "")
-    for what, count in scene.reactions.items():
-        grid.add_row(Text(f"  {what}"), f"{count:,}", bar(count / (scene.mails or 1), 16))
-    return grid
+def _messages(scene: Scene) -> Block:
+    everything = sum(scene.outcomes.values())
+    lines = [
+        Line(name, count, count / (everything or 1), STATES.get(name.split()[0], FAINT))
+        for name, count in scene.outcomes.items()
+    ]
+    lines += [Line(f"✉ {what}", count, count / (scene.mails or 1)) for what, count in scene.reactions.items()]
+    return Block("messages", everything, lines)
 
 
-def _civil(when: datetime) -> str:
-    return f"{when.astimezone(SHOP_ZONE):%Y-%m-%d %a %H:%M} 東京"
-
-
-def _span(seconds: float | None) -> str:
-    return "–:––" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+def told(scene: Scene) -> str:
+    """The moment in one line, for logs."""
+    waiting = sum(sum(count.waiting.values()) for count in scene.journeys)
+    return "  ".join(
+        [
+            f"{civil(scene.now)}  {scene.share:4.0%}  ETA {span(scene.eta)}",
+            f"{scene.events:,} events  {scene.rate:,.0f}/s  lag {scene.lag:,}",
+            f"{waiting:,} waiting  {scene.mails:,} mails",
+            scene.note,
+        ]
+    ).rstrip()
 
 
 class Display:
-    """Shows scenes: a live panel on a terminal, a line now and then elsewhere."""
+    """Shows scenes: a live picture on a terminal, a line now and then elsewhere."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -159,7 +153,7 @@ class Display:
     def show(self, scene: Scene) -> None:
         """Show ``scene``; cheap enough for several calls a second."""
         if self._live:
-            self._live.update(render(scene), refresh=True)
+            self._live.update(Picture(scene), refresh=True)
         elif time.monotonic() - self._told > LINE_EVERY:
             self._told = time.monotonic()
-            self._console.print(line(scene), highlight=False, soft_wrap=True)
+            self._console.print(told(scene), highlight=False, soft_wrap=True)

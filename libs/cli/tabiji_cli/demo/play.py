@@ -20,10 +20,11 @@ from tabiji_cli.demo import checks, inputs, rows
 from tabiji_cli.demo.checks import Check
 from tabiji_cli.demo.collect import collect
 from tabiji_cli.demo.digest import digest
-from tabiji_cli.demo.display import Display, Scene
+from tabiji_cli.demo.display import Display
 from tabiji_cli.demo.evidence import Evidence
 from tabiji_cli.demo.faults import Faults
 from tabiji_cli.demo.runs import begin
+from tabiji_cli.demo.scene import Scene
 from tabiji_cli.demo.world import World, world
 from tabiji_cli.local import Say, Stack
 from tabiji_cli.processes import SERVICES, Installation, Ports
@@ -120,16 +121,16 @@ def _title(options: Options, plan: inputs.Plan) -> str:
 async def _shown(playing: World, console: Console, title: str, begun: float) -> AsyncIterator[None]:
     """Keep the picture up to date while the block runs."""
     simulation = playing.simulation
-    blank = Scene(title, simulation.plan.start, simulation.end, simulation.master.now, 0.0, 0, 0, 0.0, 0)
+    scene = Scene(title, simulation.plan.start, simulation.end, simulation.master.now)
     with Display(console) as display:
-        task = asyncio.create_task(_look(playing, display, blank, begun))
+        task = asyncio.create_task(_look(playing, display, scene, begun))
         try:
             yield
         finally:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            display.show(_scene(playing, await _counted(playing, blank), begun))
+            display.show(_scene(playing, await _counted(playing, scene), begun))
 
 
 async def _look(playing: World, display: Display, scene: Scene, begun: float) -> None:
@@ -169,7 +170,7 @@ async def _counted(playing: World, scene: Scene) -> Scene:
         connection = await asyncpg.connect(playing.installation.dsn, timeout=2)
         try:
             people = await rows.journeys(connection, exact=False)
-            return replace(scene, journeys=people, outcomes=await rows.outcomes(connection))
+            return scene.counted(people, await rows.outcomes(connection))
         finally:
             await connection.close()
     except (asyncpg.PostgresError, OSError, TimeoutError):
