@@ -1,4 +1,4 @@
-"""Any events in any order and cut: views equal their recomputation, and orders alone equal themselves in another order."""
+"""Any events in any order and cut: views equal their recomputation, and orders equal themselves in another order."""
 
 from __future__ import annotations
 

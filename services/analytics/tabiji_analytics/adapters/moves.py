@@ -17,10 +17,10 @@ FROM transition_fact WHERE enrollment = ANY($1::text[])
 """
 _ADD = """
 INSERT INTO transition_fact (workspace, customer, key, occurred_at, enrollment, journey, version, what, from_state,
-                             to_state, reason, holdout, arms)
+                             to_state, reason, holdout, arms, seq)
 SELECT * FROM unnest(
     $1::text[], $2::text[], $3::bytea[], $4::timestamptz[], $5::text[], $6::text[], $7::int[], $8::text[], $9::text[],
-    $10::text[], $11::text[], $12::bool[], $13::text[]
+    $10::text[], $11::text[], $12::bool[], $13::text[], $14::int[]
 ) ON CONFLICT DO NOTHING RETURNING key
 """
 
@@ -35,4 +35,4 @@ class PostgresMoves:
 
     async def add(self, tx: Connection, moves: Sequence[tuple[Who, Moved]]) -> set[bytes]:
         """Insert; the keys of those that were new."""
-        return {row[0] for row in await tx.fetch(_ADD, *columns(rows_of(moves), 13))}
+        return {row[0] for row in await tx.fetch(_ADD, *columns(rows_of(moves), 14))}

@@ -79,6 +79,7 @@ class Moved(Fact, frozen=True, gc=False, tag="transition"):
     reason: str = ""
     holdout: bool = False
     arms: str = ""
+    seq: int = 0
 
 
 class Concluded(Fact, frozen=True, gc=False, tag="outcome"):

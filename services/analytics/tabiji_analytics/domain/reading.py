@@ -84,6 +84,7 @@ def _moved(body: commands.Transition, identity: bytes) -> Iterator[Fact]:
         body.reason,
         body.holdout,
         ",".join(f"{state}={arm}" for state, arm in sorted(body.arms.items())),
+        body.seq,
     )
     if body.kind == "suppressed" and body.message_key:
         # Decided against by the journey itself: dispatch may never hear of it. Anything it does say ranks higher.
