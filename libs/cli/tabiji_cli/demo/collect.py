@@ -96,14 +96,25 @@ async def _dead_letters(installation: Installation) -> int:
 
 
 def arms(funnel: Iterable[Row]) -> list[Arm]:
-    """Holdout against treated, and the arms of every split, with those of each who reached the goal."""
-    people: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    """Holdout against treated of every journey, and the arms of its splits; how many of each reached the goal.
+
+    An arm counts the treated who came out of the split: those in holdout got no message of either.
+    """
+    found: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     for row in funnel:
-        group = "holdout" if row["holdout"] else "treated"
-        step, count = str(row["step"]), int(row["enrollments"])
+        journey, step, count = str(row["journey"]), str(row["step"]), int(row["enrollments"])
         if step in {"entered", "converted"}:
-            people[str(row["journey"]), "holdout", group][step] += count
+            found[journey, "holdout", "holdout" if row["holdout"] else "treated"][step] += count
+        for split, arm in [] if row["holdout"] else _chosen(str(row["arms"])):
+            if step == "converted" or (step == "left" and row["state"] == split):
+                found[journey, split, arm]["converted" if step == "converted" else "entered"] += count
     return [
         Arm(journey, experiment, arm, count["entered"], count["converted"])
-        for (journey, experiment, arm), count in sorted(people.items())
+        for (journey, experiment, arm), count in sorted(found.items())
     ]
+
+
+def _chosen(arms_: str) -> list[tuple[str, str]]:
+    """``coupon=a,colour=red`` as pairs."""
+    pairs = (part.partition("=") for part in arms_.replace(";", ",").split(",") if part)
+    return [(split, arm) for split, _, arm in pairs]
