@@ -155,7 +155,7 @@ def mailbox_matches_deliveries(evidence: Evidence) -> Check:
     unknown = {key for key, delivery in evidence.deliveries.items() if delivery.state == "unknown"}
     wrong = [f"{key}: in the mailbox, not recorded as sent" for key in sorted(taken - sent - unknown)]
     wrong += [f"{key}: recorded as sent, not in the mailbox" for key in sorted(sent - taken)]
-    detail = f"{len(sent):,} sent, {len(taken):,} taken, {len(unknown)} unknown"
+    detail = f"{len(sent):,} sent, {len(taken):,} taken, {len(unknown)} unknown{_listed(sorted(unknown))}"
     return Check("what was sent is what arrived", not wrong, _told(wrong, detail))
 
 
@@ -240,6 +240,10 @@ def nothing_odd(evidence: Evidence) -> Check:
 def differing(own: dict[Any, Any], theirs: dict[Any, Any]) -> list[Any]:
     """Keys whose values differ, those that only one side has included, in order."""
     return sorted(key for key in own.keys() | theirs.keys() if own.get(key) != theirs.get(key))
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return f" ({', '.join(_first(keys))})" if keys else ""
 
 
 def _told(wrong: Sequence[str], else_: str) -> str:

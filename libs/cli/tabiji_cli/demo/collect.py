@@ -9,7 +9,6 @@ from datetime import datetime
 import asyncpg
 import httpx
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tabiji_cli.demo import expected, ledger, rows
 from tabiji_cli.demo.checks import ZONES
@@ -18,6 +17,8 @@ from tabiji_cli.demo.runs import Run
 from tabiji_cli.processes import Installation
 from tabiji_cli.view import rows_of
 from tabiji_common.kafka.admin import topic_names
+from tabiji_common.kafka.client import Cluster
+from tabiji_common.kafka.log import KafkaProbes
 
 ZONED = ("retention_monthly", "ltv_by_cohort", "new_vs_existing")
 PLAIN = ("repeat_purchase", "ltv_by_medium", "journey_funnel", "message_outcomes")
@@ -85,14 +86,14 @@ async def _drift(client: httpx.AsyncClient, url: str) -> int:
 
 async def _dead_letters(installation: Installation) -> int:
     """Records in all dead-letter topics of the run."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=installation.bootstrap)
-    await consumer.start()
+    names = [name for name in topic_names() if name.endswith(".dlq")]
+    probes = KafkaProbes(Cluster.of(installation.settings()))
     try:
-        names = [f"{installation.prefix}{name}" for name in topic_names() if name.endswith(".dlq")]
-        places = [TopicPartition(name, p) for name in names for p in range(installation.partitions)]
-        return sum((await consumer.end_offsets(places)).values())
+        await probes.start()
+        places = [(name, p) for name in names for p in range(installation.partitions)]
+        return sum((await probes.ends(places)).values())
     finally:
-        await consumer.stop()
+        await probes.stop()
 
 
 def arms(funnel: Iterable[Row]) -> list[Arm]:

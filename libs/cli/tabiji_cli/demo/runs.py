@@ -8,9 +8,9 @@ from pathlib import Path
 
 import asyncpg
 import msgspec
-from aiokafka.admin import AIOKafkaAdminClient
 
 from tabiji_cli.local import Stack
+from tabiji_cli.stack.cleaning import delete_topics
 
 
 class LiveRows(Exception):
@@ -70,14 +70,7 @@ async def drop(stack: Stack, run: Run) -> None:
         await connection.execute(f'DROP DATABASE IF EXISTS "{run.database}" WITH (FORCE)')
     finally:
         await connection.close()
-    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka.bootstrap)
-    await admin.start()
-    try:
-        topics = [name for name in await admin.list_topics() if name.startswith(run.prefix)]
-        if topics:
-            await admin.delete_topics(topics)
-    finally:
-        await admin.close()
+    await delete_topics(stack.kafka.bootstrap, run.prefix)
     shutil.rmtree(run.folder, ignore_errors=True)
 
 
