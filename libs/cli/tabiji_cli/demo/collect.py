@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -12,7 +12,8 @@ import msgspec
 
 from tabiji_cli.demo import expected, ledger, rows
 from tabiji_cli.demo.checks import ZONES
-from tabiji_cli.demo.evidence import Arm, Evidence, Row
+from tabiji_cli.demo.evidence import Evidence, Row
+from tabiji_cli.demo.experiments import arms
 from tabiji_cli.demo.runs import Run
 from tabiji_cli.processes import Installation
 from tabiji_cli.view import rows_of
@@ -41,7 +42,7 @@ async def collect(
             deliveries=await rows.deliveries(connection),
             tables=tables,
             journeys=await rows.journeys(connection),
-            arms=arms(tables["journey_funnel"]),
+            arms=arms(await rows.moves(connection)),
             timeouts=await rows.timeouts(connection),
             drift=await _drift(client, installation.url("analytics")),
             stuck=await rows.stuck(connection, now),
@@ -94,28 +95,3 @@ async def _dead_letters(installation: Installation) -> int:
         return sum((await probes.ends(places)).values())
     finally:
         await probes.stop()
-
-
-def arms(funnel: Iterable[Row]) -> list[Arm]:
-    """Holdout against treated of every journey, and the arms of its splits; how many of each reached the goal.
-
-    An arm counts the treated who came out of the split: those in holdout got no message of either.
-    """
-    found: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
-    for row in funnel:
-        journey, step, count = str(row["journey"]), str(row["step"]), int(row["enrollments"])
-        if step in {"entered", "converted"}:
-            found[journey, "holdout", "holdout" if row["holdout"] else "treated"][step] += count
-        for split, arm in [] if row["holdout"] else _chosen(str(row["arms"])):
-            if step == "converted" or (step == "left" and row["state"] == split):
-                found[journey, split, arm]["converted" if step == "converted" else "entered"] += count
-    return [
-        Arm(journey, experiment, arm, count["entered"], count["converted"])
-        for (journey, experiment, arm), count in sorted(found.items())
-    ]
-
-
-def _chosen(arms_: str) -> list[tuple[str, str]]:
-    """``coupon=a,colour=red`` as pairs."""
-    pairs = (part.partition("=") for part in arms_.replace(";", ",").split(",") if part)
-    return [(split, arm) for split, _, arm in pairs]

@@ -45,7 +45,7 @@ class JourneyCount:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One group of an experiment, and how many of it reached the goal."""
+    """One group of an experiment: its customers, and how many of them reached the goal."""
 
     journey: str
     experiment: str

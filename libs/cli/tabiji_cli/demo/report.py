@@ -28,7 +28,10 @@ def report(evidence: Evidence, checks: Sequence[Check]) -> RenderableType:
         ("Second order and on", repeats(evidence)),
         ("Journeys: entered = waiting + finished + exited", journeys(evidence.journeys)),
         ("Messages", messages(evidence)),
-        ("A/A: replayed people cannot react, so no lift is expected and none is claimed", arms(evidence.arms)),
+        (
+            "A/A, in customers: replayed people cannot react, so no lift is expected and none is claimed",
+            arms(evidence.arms),
+        ),
         ("Checks, from the driver's and the mailbox's own files", verdicts(checks)),
     )
     return Group(*(part for title, body in sections for part in _section(title, body)))

@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import datetime
 
 from tabiji_cli.demo.evidence import Delivery, JourneyCount
+from tabiji_cli.demo.experiments import Moves
 from tabiji_common.postgres import Connection
 
 _ENTERED = "SELECT journey, count(*) AS n FROM journey.entry_ledger GROUP BY journey ORDER BY journey"
@@ -20,6 +21,10 @@ SELECT e.journey, count(*) AS n FROM journey.transition t JOIN journey.enrollmen
 WHERE t.kind = 'converted' GROUP BY 1
 """
 _TIMEOUTS = "SELECT count(*) FROM journey.transition WHERE cause = 'timer' AND kind IN ('moved', 'finished')"
+_MOVES = """
+SELECT journey, holdout, arms, what, coalesce(from_state, '') AS from_state, array_agg(DISTINCT customer) AS customers
+FROM analytics.transition_fact WHERE what IN ('entered', 'moved', 'converted') GROUP BY 1, 2, 3, 4, 5
+"""
 _STUCK = """
 SELECT count(*) FROM journey.enrollment e LEFT JOIN journey.timer t ON t.enrollment = e.id
 WHERE e.status = 'waiting' AND (t.enrollment IS NULL OR (t.due_at <= $1 AND NOT t.held))
@@ -61,6 +66,14 @@ async def deliveries(connection: Connection) -> dict[str, Delivery]:
 async def outcomes(connection: Connection) -> dict[str, int]:
     """How many deliveries stand where, and why."""
     return {f"{row['state']} {row['reason']}".strip(): row["n"] for row in await connection.fetch(_OUTCOMES)}
+
+
+async def moves(connection: Connection) -> list[Moves]:
+    """Who entered, moved and converted, as analytics was told."""
+    return [
+        Moves(row["journey"], row["holdout"], row["arms"], row["what"], row["from_state"], frozenset(row["customers"]))
+        for row in await connection.fetch(_MOVES)
+    ]
 
 
 async def stuck(connection: Connection, now: datetime) -> int:
