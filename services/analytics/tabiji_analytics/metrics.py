@@ -1,5 +1,10 @@
 """What analytics counts, declared once."""
 
+from __future__ import annotations
+
+import collections
+from dataclasses import dataclass, field
+
 from prometheus_client import Counter, Gauge, Histogram
 
 FACTS = Counter("tabiji_analytics_facts_total", "Facts that were new and are kept", ["kind"])
@@ -20,3 +25,27 @@ RECOMPUTE_SECONDS = Histogram(
     "Time of one recomputation of all views",
     buckets=(0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000),
 )
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a turn did, counted once it is committed: new facts by kind, and everything else."""
+
+    facts: collections.Counter[str] = field(default_factory=collections.Counter)
+    other: collections.Counter[str] = field(default_factory=collections.Counter)
+
+    def add(self, more: Counts) -> None:
+        """Add ``more`` to these."""
+        self.facts.update(more.facts)
+        self.other.update(more.other)
+
+    def publish(self) -> None:
+        """Add these to the metrics."""
+        for kind, count in self.facts.items():
+            FACTS.labels(kind).inc(count)
+        REPEATS.inc(self.other["repeat"])
+        ORDER_CONFLICTS.inc(self.other["conflict"])
+        REFUNDS_WAITING.inc(self.other["waiting"])
+        HANDED_OVER.inc(self.other["handed_over"])
+        MERGE_PENDING.inc(self.other["merge_pending"])
+        ERASED.inc(self.other["erased"])

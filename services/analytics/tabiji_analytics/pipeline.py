@@ -7,24 +7,26 @@ cancellations and merges are one case.
 
 from __future__ import annotations
 
-from collections import Counter
+import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tabiji_analytics import metrics
+import asyncpg
+
 from tabiji_analytics.domain import funnel, handover, ledger, messages
 from tabiji_analytics.domain.batch import Batch, Reading, read, segments
 from tabiji_analytics.domain.contribution import Touch, contribution
 from tabiji_analytics.domain.deltas import Deltas
 from tabiji_analytics.domain.facts import Movable, Who
+from tabiji_analytics.metrics import Counts
 from tabiji_analytics.ports import Books
-from tabiji_common.errors import Reject
+from tabiji_common.errors import Reject, TabijiError
 from tabiji_common.events import ErasureDone
 from tabiji_common.failpoints import Failpoint
-from tabiji_common.kafka.turn import Applied, Status, Turn
-from tabiji_common.postgres import Connection
+from tabiji_common.kafka.turn import Applied, Received, Status, Turn
+from tabiji_common.logs import logger
+from tabiji_common.postgres import Connection, is_transient
 from tabiji_common.topics import (
     ANALYTICS_COMMANDS,
     ANALYTICS_HANDOVERS,
@@ -50,18 +52,11 @@ INPUTS: tuple[Topic[Any], ...] = (
     TRANSITIONS,
     OUTCOMES,
 )
+log = logger(__name__)
 SOURCE = "tabiji/analytics"
 STRANDED = "passed on three times, and its order is another customer's still"
 FACTS_WRITTEN = Failpoint("analytics.facts.written", "facts are written, their deltas are not; the turn is uncommitted")
 CELLS_WRITTEN = Failpoint("analytics.cells.written", "facts and deltas are written; the turn is uncommitted")
-
-
-@dataclass(slots=True)
-class Counts:
-    """What a turn did, for the metrics once it is committed."""
-
-    facts: Counter[str] = field(default_factory=Counter)
-    other: Counter[str] = field(default_factory=Counter)
 
 
 class Projection:
@@ -71,10 +66,44 @@ class Projection:
         self._books = books
 
     async def apply(self, tx: Connection, turn: Turn) -> Applied:
-        """Fold the turn; the runtime commits it together with the offsets."""
+        """Fold the turn; the runtime commits it together with the offsets.
+
+        A customer whose fold fails for no outside reason is parked, and the others go on.
+        """
         applied = Applied(notes=Counts())
+        try:
+            async with tx.transaction():
+                await self._fold(tx, turn.records, turn.now, applied)
+        except Exception as error:
+            if _from_outside(error):
+                raise
+            return await self._fold_apart(tx, turn)
+        return applied
+
+    async def _fold_apart(self, tx: Connection, turn: Turn) -> Applied:
+        """Customer by customer, so that an error is one customer's."""
+        total = Applied(notes=Counts())
+        for key in dict.fromkeys(received.key for received in turn.records):
+            applied = Applied(notes=Counts())
+            try:
+                async with tx.transaction():
+                    mine = [received for received in turn.records if received.key == key]
+                    await self._fold(tx, mine, turn.now, applied)
+            except Exception as error:
+                if _from_outside(error):
+                    raise
+                frame = traceback.extract_tb(error.__traceback__)[-1]
+                log.error("fold_failed", error=type(error).__name__, where=f"{frame.filename}:{frame.lineno}")  # noqa: TRY400
+                total.parked[key] = type(error).__name__
+                continue
+            total.records += applied.records
+            total.rejected += applied.rejected
+            total.notes.add(applied.notes)
+        return total
+
+    async def _fold(self, tx: Connection, records: Sequence[Received], now: datetime, applied: Applied) -> None:
         readings = []
-        for received in turn.records:
+        for received in records:
             try:
                 reading = read(received)
             except Reject as error:
@@ -83,20 +112,11 @@ class Projection:
             if reading is not None:
                 readings.append(reading)
         for segment in segments(readings):
-            await self._project(tx, segment, turn.now, applied)
-        return applied
+            await self._project(tx, segment, now, applied)
 
     def committed(self, turn: Turn, applied: Applied) -> None:  # noqa: ARG002 - the protocol's
         """Count what the turn did."""
-        counts: Counts = applied.notes
-        for kind, count in counts.facts.items():
-            metrics.FACTS.labels(kind).inc(count)
-        metrics.REPEATS.inc(counts.other["repeat"])
-        metrics.ORDER_CONFLICTS.inc(counts.other["conflict"])
-        metrics.REFUNDS_WAITING.inc(counts.other["waiting"])
-        metrics.HANDED_OVER.inc(counts.other["handed_over"])
-        metrics.MERGE_PENDING.inc(counts.other["merge_pending"])
-        metrics.ERASED.inc(counts.other["erased"])
+        applied.notes.publish()
 
     async def changed(self, owned: frozenset[int]) -> None:
         """Nothing is remembered between turns."""
@@ -236,3 +256,8 @@ class Projection:
             done = ErasureDone(workspace=workspace, customer=customer, service="analytics")
             id_ = derived_id("erasure_done", "analytics", workspace, customer, cause)
             applied.records.append(CUSTOMERS.record(done, id=id_, source=SOURCE, occurred_at=now, accepted_at=now))
+
+
+def _from_outside(error: Exception) -> bool:
+    """Whether the runtime knows what to do: an instruction, the database's word, or infrastructure."""
+    return isinstance(error, (TabijiError, asyncpg.PostgresError)) or is_transient(error)

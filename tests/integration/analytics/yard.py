@@ -14,7 +14,8 @@ from tabiji_analytics.adapters import books
 from tabiji_analytics.adapters.recompute import Drift, recompute
 from tabiji_analytics.adapters.views import Row, Views
 from tabiji_analytics.domain.catalog import VIEWS
-from tabiji_analytics.pipeline import Counts, Projection
+from tabiji_analytics.metrics import Counts
+from tabiji_analytics.pipeline import Projection
 from tabiji_common import events
 from tabiji_common.kafka.turn import Applied, Received, Turn
 from tabiji_common.postgres import connect_pool
@@ -117,8 +118,7 @@ class Yard:
         async with self.pool.acquire() as connection, connection.transaction():
             applied = await self.projection.apply(connection, turn)
         self.projection.committed(turn, applied)
-        self.counts.facts.update(applied.notes.facts)
-        self.counts.other.update(applied.notes.other)
+        self.counts.add(applied.notes)
         return applied
 
     async def feed(self, records: Iterable[Received], cut: int = 1000) -> list[Applied]:
