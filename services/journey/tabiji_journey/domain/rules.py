@@ -123,8 +123,6 @@ def match_key(wait: WaitEvent, enrollment: Enrollment, event_type: str) -> str:
 def _met(rule: ExitRule | Goal, trigger: Trigger, event: EventInput, scope: Scope) -> bool:
     if event.type not in rule.on or event.machine or event.occurred_at < trigger.occurred_at:
         return False
-    if is_trigger(trigger, event.type, event.id, event.order_id):
-        return False
     if not _related(rule.match, trigger, event.order_id, event.cart_id):
         return False
     return rule.when is None or rule.when.holds(scope)

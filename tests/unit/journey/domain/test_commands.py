@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tabiji_common.topics import derived_id
 from tabiji_journey.domain.advance import withdraw
 from tabiji_journey.domain.model import Enrollment, TimerInput
 from tests.unit.journey.domain.letter import MAIL, sent_out
@@ -16,6 +17,46 @@ def test_a_stale_timer_does_nothing() -> None:
     road.tell("sent")
     before = road.only
     assert road.apply(before, stale) == before
+
+
+def test_a_deadline_that_an_unknown_outcome_has_replaced_does_nothing() -> None:
+    road = sent_out()
+    timer = road.only.timer
+    assert timer is not None
+    road.tell("unknown")
+    before = road.only
+    assert road.apply(before, TimerInput(timer.due_at, "deadline", before.visit)) == before
+    assert road.only.timer is not None
+    assert road.apply(before, TimerInput(timer.due_at, "unknown_wait", before.visit)) == before
+
+
+def test_a_machines_click_is_neither_an_exit_nor_a_goal() -> None:
+    text = MAIL.replace("{on: goodbye, as: left}", "{on: email_clicked, as: left}").replace(
+        "on: bought", "on: email_clicked"
+    )
+    road = Road(text)
+    road.event("hello")
+    road.event("email_clicked", machine=True)
+    assert (road.only.status, road.only.goal_at) == ("waiting", None)
+    road.event("email_clicked")
+    assert (road.only.status, road.only.goal_at) == ("exited", road.now)
+
+
+def test_every_visit_of_a_send_makes_a_message_with_a_key_of_its_own() -> None:
+    road = Road("""
+id: weekly
+enter: {on: hello}
+start: mail
+states:
+  mail: {send: {channel: email, template: letter}, next: week}
+  week: {wait: {for: 7d}, next: mail}
+""")
+    road.event("hello")
+    road.wait(21 * DAY)
+    keys = [send.message_key for send in road.sends]
+    assert len(set(keys)) == len(keys) == 4
+    enrollment = derived_id("shop", "weekly", "hana", "")
+    assert keys[1] == derived_id(derived_id(enrollment, "mail", "3"), "email", "0")
 
 
 def test_a_condition_that_cannot_be_evaluated_exits_definition_error_with_a_cancel() -> None:
