@@ -6,8 +6,10 @@ order, a refund, a cancellation, a merge, another medium. Each currency is a dat
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from operator import attrgetter, itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -127,8 +129,9 @@ def _add_months(cells: Cells, zone: ZoneInfo, currency: str, entries: Sequence[E
     """Columns: active_customers, orders, revenue_minor, entries, first_orders, first_order_minor."""
     months: dict[int, list[int]] = {}
     cohort = -1
+    is_utc = zone.key == "UTC"
     for when, amount, of_first, is_refund in entries:
-        local = when.astimezone(zone)
+        local = when if is_utc and when.tzinfo is UTC else when.astimezone(zone)
         month = local.year * 12 + local.month - 1
         if cohort < 0:
             cohort = month
@@ -159,14 +162,11 @@ def _ltv(entries: Sequence[Entry]) -> list[int]:
     """Revenue of the first order, of each age limit, and of all time."""
     if len(entries) == 1:
         return [entries[0][1]] * (2 + len(_LTV))
-    sums = [0] * (2 + len(_LTV))
+    of_age = [0] * (1 + len(_LTV))
+    of_first_order = 0
     first = entries[0][0]
     for when, amount, of_first, _ in entries:
-        age = when - first
+        of_age[bisect_left(_LTV, when - first)] += amount
         if of_first:
-            sums[0] += amount
-        for n, limit in enumerate(_LTV, 1):
-            if age <= limit:
-                sums[n] += amount
-        sums[-1] += amount
-    return sums
+            of_first_order += amount
+    return [of_first_order, *accumulate(of_age)]
