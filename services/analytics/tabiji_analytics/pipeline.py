@@ -77,7 +77,10 @@ class Projection:
         except Exception as error:
             if _from_outside(error):
                 raise
-            return await self._fold_apart(tx, turn)
+            apart = await self._fold_apart(tx, turn)
+            if len(apart.parked) > 1 and len(apart.parked) == len({received.key for received in turn.records}):
+                raise  # nobody's fold works: that is no customer's fault
+            return apart
         return applied
 
     async def _fold_apart(self, tx: Connection, turn: Turn) -> Applied:

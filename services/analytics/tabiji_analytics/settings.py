@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
 
 from tabiji_common.settings import Settings
 
@@ -19,6 +21,16 @@ class AnalyticsSettings(Settings):
         600.0, ge=0, description="How often all views are recomputed from facts and compared; 0 is only when asked"
     )
     workspace: str = Field("demo", description="Workspace that HTTP and the command line mean unless told otherwise")
+
+    @field_validator("analytics_zones")
+    @classmethod
+    def _known(cls, text: str) -> str:
+        for zone in filter(None, map(str.strip, text.split(","))):
+            try:
+                ZoneInfo(zone)
+            except (KeyError, ValueError, OSError) as error:
+                raise ValueError(f"{zone} is no zone of the IANA database") from error
+        return text
 
     @property
     def zones(self) -> tuple[str, ...]:

@@ -33,6 +33,11 @@ class Buggy(PostgresPeople):
         return await super().targets(tx, whos)
 
 
+class Broken(PostgresPeople):
+    async def targets(self, tx: Connection, whos: Collection[Who]) -> dict[Who, str]:
+        raise ZeroDivisionError
+
+
 async def test_a_bug_parks_one_customer_and_leaves_its_state_as_it_was(yard: Yard) -> None:
     yard.projection = Projection(replace(books(), people=Buggy()))
 
@@ -52,6 +57,13 @@ async def test_a_bug_parks_one_customer_and_leaves_its_state_as_it_was(yard: Yar
     assert await yard.pool.fetchval("SELECT count(*) FROM merged") == 0
     assert (await yard.drift()).differences == []
     assert yard.counts.facts["order"] == 2
+
+
+async def test_a_bug_in_everybodys_fold_parks_nobody(yard: Yard) -> None:
+    yard.projection = Projection(replace(books(), people=Broken()))
+
+    with pytest.raises(ZeroDivisionError):
+        await yard.feed([order("ann", "1", "2024-01-10"), order("bob", "2", "2024-01-10")])
 
 
 async def test_a_value_that_the_database_refuses_escapes_for_the_runtime_to_bisect(yard: Yard) -> None:

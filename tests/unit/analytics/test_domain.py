@@ -12,6 +12,7 @@ from tabiji_analytics.domain.batch import Batch, read, segments
 from tabiji_analytics.domain.catalog import VIEWS
 from tabiji_analytics.domain.facts import Concluded, Engaged, Moved, OrderPlaced, RefundGiven, Touched, order_key
 from tabiji_analytics.domain.reading import facts_in
+from tabiji_analytics.settings import AnalyticsSettings
 from tabiji_common import commands, events
 from tabiji_common.errors import Reject
 from tabiji_common.kafka.turn import Received
@@ -193,3 +194,9 @@ def test_every_view_is_sorted_and_named_by_columns_it_has() -> None:
         assert view.columns[0] == "workspace"
         assert view.zoned == ("zone" in view.columns)
         assert view.money == ("currency" in view.columns)
+
+
+def test_a_zone_that_nobody_knows_is_refused_at_the_start() -> None:
+    assert AnalyticsSettings(analytics_zones=" Asia/Tokyo, UTC,").zones == ("Asia/Tokyo", "UTC")
+    with pytest.raises(ValueError, match="Asia/Tokio is no zone"):
+        AnalyticsSettings(analytics_zones="Asia/Tokio")
