@@ -56,8 +56,6 @@ def tabiji(home: Path, *words: str) -> Iterator[Command]:
         "TABIJI_KAFKA_PORT": str(free_port()),
         "TABIJI_POSTGRES_PORT": str(free_port()),
         **{setting(name): str(port) for name, port in vars(ports).items()},
-        "TABIJI_INGEST_URL": f"http://127.0.0.1:{ports.ingest}",
-        "TABIJI_ANALYTICS_URL": f"http://127.0.0.1:{ports.analytics}",
         "PYTHONUNBUFFERED": "1",
     }
     process = subprocess.Popen(

@@ -20,9 +20,6 @@ app = typer.Typer(
 imports_app = typer.Typer(no_args_is_help=True, help="Bring in history.")
 app.add_typer(imports_app, name="import")
 
-INGEST = "http://127.0.0.1:8010"
-ANALYTICS = "http://127.0.0.1:8040"
-
 
 def _flag(name: str) -> bool:
     return os.environ.get(name, "") not in {"", "0", "false", "no"}
@@ -72,7 +69,7 @@ def up(json: Annotated[bool, typer.Option("--json", help="Addresses and keys as 
 @imports_app.command("orders")
 def import_orders(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
-    url: Annotated[str, typer.Option(envvar="TABIJI_INGEST_URL", help="Where ingest answers.")] = INGEST,
+    url: Annotated[str, typer.Option(envvar="TABIJI_INGEST_URL", help="Where ingest answers, if not here.")] = "",
     key: Annotated[
         str, typer.Option(envvar="TABIJI_WRITE_KEY", help="A key of scope backfill; else the one of `tabiji up`.")
     ] = "",
@@ -92,7 +89,7 @@ def import_orders(
         _fail("no write key: give --key or TABIJI_WRITE_KEY, or start `tabiji up` on this machine first")
     try:
         source = imports.Source(file, currency, from_line)
-        count = asyncio.run(_imported(source, url, write_key))
+        count = asyncio.run(_imported(source, url or _here("ingest"), write_key))
     except (imports.ImportFailed, BadLine) as error:
         _fail(str(error))
     typer.echo(f"{count:,} orders accepted")
@@ -104,14 +101,14 @@ def view(
     tz: Annotated[str, typer.Option(help="Zone of calendar months, such as UTC; else the workspace's.")] = "",
     csv: Annotated[bool, typer.Option("--csv", help="CSV instead of a table.")] = False,
     currency: Annotated[str, typer.Option(help="Only this currency.")] = "",
-    url: Annotated[str, typer.Option(envvar="TABIJI_ANALYTICS_URL", help="Where analytics answers.")] = ANALYTICS,
+    url: Annotated[str, typer.Option(envvar="TABIJI_ANALYTICS_URL", help="Where analytics answers, if not here.")] = "",
 ) -> None:
     """Show an analytics view: the same rows as GET /v1/views/NAME."""
     from tabiji_cli import view as views  # noqa: PLC0415 - other commands start faster without it
 
     parameters = {key: value for key, value in (("tz", tz), ("currency", currency)) if value}
     try:
-        content = views.fetch(url, name, parameters, csv=csv)
+        content = views.fetch(url or _here("analytics"), name, parameters, csv=csv)
     except views.ViewFailed as error:
         _fail(str(error))
     if csv:
@@ -141,6 +138,12 @@ async def _imported(source: Source, url: str, write_key: str) -> int:
 
     async with imports.client() as http:
         return await imports.run(source, url, write_key, Console(stderr=True), http)
+
+
+def _here(service: str) -> str:
+    from tabiji_cli.processes import Ports  # noqa: PLC0415 - other commands start faster without it
+
+    return f"http://127.0.0.1:{Ports.from_environment().of(service)}"
 
 
 def _fail(message: str) -> NoReturn:

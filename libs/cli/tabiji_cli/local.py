@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tabiji_cli.stack.errors import StackError
-from tabiji_cli.stack.home import default_home, write_secret
+from tabiji_cli.stack.home import default_home
 from tabiji_cli.stack.kafka import DEFAULT_PORT as KAFKA_PORT
 from tabiji_cli.stack.kafka import PORT_SETTING as KAFKA_SETTING
 from tabiji_cli.stack.kafka import KafkaServer
@@ -49,6 +49,7 @@ def stack(say: Say, home: Path | None = None) -> Iterator[Stack]:
     postgres = PostgresServer(home, _port(POSTGRES_SETTING, POSTGRES_PORT))
     supervisor = Supervisor(home, on_death=lambda death: say(_died(death)))
     with ExitStack() as exits:
+        exits.enter_context(_told(say))
         exits.callback(_stop, "Apache Kafka", kafka, say)
         exits.callback(_stop, "PostgreSQL", postgres, say)
         with ThreadPoolExecutor(2) as pool:
@@ -59,14 +60,6 @@ def stack(say: Say, home: Path | None = None) -> Iterator[Stack]:
         exits.callback(stop_services, supervisor, say)
         supervisor.open()
         yield Stack(home, kafka, postgres, supervisor)
-
-
-def secret(path: Path) -> str:
-    """A secret of this installation, made at the first call and kept with mode 0600."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_secret(path, secrets.token_urlsafe(32))
-    return path.read_text("utf-8").strip()
 
 
 def _port(name: str, default: int) -> int:
@@ -81,6 +74,19 @@ def _stop(name: str, server: KafkaServer | PostgresServer, say: Say) -> None:
     server.stop()
     if pid is not None:
         say(f"stopped {name} (pid {pid})")
+
+
+@contextmanager
+def _told(say: Say) -> Iterator[None]:
+    """Warnings of the stack are said, too; deaths of services are said by whoever is called back for them."""
+    logger, handler = logging.getLogger("tabiji_cli.stack"), logging.Handler(logging.WARNING)
+    handler.emit = lambda record: say(record.getMessage())  # type: ignore[method-assign]
+    handler.addFilter(lambda record: "ended with status" not in record.msg)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def stop_services(supervisor: Supervisor, say: Say) -> None:

@@ -21,7 +21,7 @@ from aiohttp import web
 from tabiji_cli.demo.inputs import SHOP_ZONE, at
 
 TICKS = (civil(12), civil(20))  # in the shop's zone, outside of its quiet hours
-PAUSES = (0.004, 0.02)  # seconds between two looks at /idle: the first, and the longest
+PAUSES = (0.005, 0.025)  # seconds between two looks at /idle: the first, and the longest
 ALL_AGAIN = 0.25  # seconds of looking at single services
 STALLED_AFTER = 120.0  # seconds without any progress until the run fails
 
