@@ -92,6 +92,8 @@ def withdraw(enrollment: Enrollment, message_key: str, reason: str, now: datetim
 
 def _event(walk: Walk, event: EventInput) -> None:
     now = walk.enrollment
+    if event.type not in walk.definition.event_types():
+        return
     if is_trigger(now.trigger, event.type, event.id, event.order_id):
         return
     walk.because("event", event.id)

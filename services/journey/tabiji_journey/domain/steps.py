@@ -173,7 +173,6 @@ def _end(walk: Walk, state: End) -> Onward:  # noqa: ARG001 - a row of the table
 
 def _stop(walk: Walk, kind: TimerKind, moment: civil.Moment) -> Onward:
     walk.wait(kind, moment.instant, moment)
-    walk.change(waited=True)
     return None
 
 
