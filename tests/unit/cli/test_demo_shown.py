@@ -12,7 +12,8 @@ from tabiji_cli.demo import checks
 from tabiji_cli.demo.display import Display, Picture, told
 from tabiji_cli.demo.evidence import JourneyCount
 from tabiji_cli.demo.report import report
-from tabiji_cli.demo.scene import Scene
+from tabiji_cli.demo.scene import Scene, shipped_states
+from tabiji_cli.stack.home import project_root
 from tests.unit.cli.support import perfect
 
 SCENE = Scene(
@@ -93,3 +94,14 @@ def test_a_low_terminal_shows_the_largest_lines() -> None:
     lines = console.export_text().splitlines()
     assert len(lines) <= 24
     assert any("suppressed 39" in line for line in lines)
+
+
+def test_states_stand_in_the_order_of_the_road() -> None:
+    road = replace(SCENE, states={"f2-conversion": ["thanks", "opened", "voices"]})
+    count = JourneyCount("f2-conversion", 41, {"voices": 6, "thanks": 1, "opened": 2}, 10, {})
+    assert list(road.counted([count], {}).journeys[0].waiting) == ["thanks", "opened", "voices"]
+
+
+def test_the_shipped_journeys_tell_their_states() -> None:
+    states = shipped_states(project_root() / "journeys")
+    assert states["f2-conversion"][:2] == ["thanks", "arrived"]

@@ -24,15 +24,17 @@ from tabiji_cli.demo.display import Display
 from tabiji_cli.demo.evidence import Evidence
 from tabiji_cli.demo.faults import Faults
 from tabiji_cli.demo.runs import begin
-from tabiji_cli.demo.scene import Scene
+from tabiji_cli.demo.scene import Scene, shipped_states
 from tabiji_cli.demo.world import World, world
 from tabiji_cli.local import Say, Stack
 from tabiji_cli.processes import SERVICES, Installation, Ports
+from tabiji_cli.stack.home import project_root
 
 SEED = "tabiji"
 # Customers with a second order in the published log (Fader & Hardie), by size of the file.
 KNOWN_F2 = {True: 11_516, False: 1_139}
 LOOK_EVERY, COUNT_EVERY = 0.25, 2.0  # seconds
+REACTIONS = ("open", "click", "unsubscribe", "scan")
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def _title(options: Options, plan: inputs.Plan) -> str:
 async def _shown(playing: World, console: Console, title: str, begun: float) -> AsyncIterator[None]:
     """Keep the picture up to date while the block runs."""
     simulation = playing.simulation
-    scene = Scene(title, simulation.plan.start, simulation.end, simulation.master.now)
+    now, states = simulation.master.now, shipped_states(project_root() / "journeys")
+    scene = Scene(title, simulation.plan.start, simulation.end, now, states=states)
     with Display(console) as display:
         task = asyncio.create_task(_look(playing, display, scene, begun))
         try:
@@ -159,7 +162,7 @@ def _scene(playing: World, scene: Scene, begun: float) -> Scene:
         rate=0.8 * scene.rate + 0.2 * rate,
         lag=sum(idle.lag for idle in simulation.master.last if idle),
         mails=simulation.mailbox.taken,
-        reactions=dict(simulation.readers.counts),
+        reactions={what: simulation.readers.counts.get(what, 0) for what in REACTIONS},
         note=f"{down} service(s) down" if down else "",
     )
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
+
+import yaml
 
 from tabiji_cli.demo.evidence import JourneyCount
-from tabiji_cli.demo.inputs import SHOP_ZONE
+from tabiji_cli.demo.life import SHOP_ZONE
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Where a run stands; ``elapsed`` is machine seconds, ``rate`` accepted events a second of them."""
+    """Where a run stands.
+
+    elapsed  machine seconds             rate   accepted events a second of them
+    states   of every journey, in the order of its road
+    """
 
     title: str
     start: datetime
@@ -28,6 +35,7 @@ class Scene:
     mails: int = 0
     reactions: Mapping[str, int] = field(default_factory=dict)
     note: str = ""
+    states: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def share(self) -> float:
@@ -44,19 +52,29 @@ class Scene:
         before = {count.journey: count for count in self.journeys}
         return replace(
             self,
-            journeys=[_steady(before.get(count.journey), count) for count in journeys],
+            journeys=[
+                _steady(before.get(count.journey, count), count, self.states.get(count.journey, ()))
+                for count in journeys
+            ],
             outcomes=_in_place(self.outcomes, outcomes),
         )
 
 
-def _steady(before: JourneyCount | None, now: JourneyCount) -> JourneyCount:
-    if before is None:
-        return now
-    return replace(now, waiting=_in_place(before.waiting, now.waiting), exited=_in_place(before.exited, now.exited))
+def _steady(before: JourneyCount, now: JourneyCount, states: Sequence[str]) -> JourneyCount:
+    places = {state: place for place, state in enumerate(states)}
+    waiting = _in_place(before.waiting, now.waiting)
+    ordered = dict(sorted(waiting.items(), key=lambda item: places.get(item[0], len(places))))
+    return replace(now, waiting=ordered, exited=_in_place(before.exited, now.exited))
 
 
 def _in_place(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
     return {**dict.fromkeys(before, 0), **now}
+
+
+def shipped_states(folder: Path) -> dict[str, list[str]]:
+    """The states of the ready-made journeys in ``folder``, in the order of their documents."""
+    documents = (yaml.safe_load(path.read_text("utf-8")) for path in sorted(folder.glob("*.yaml")))
+    return {document["id"]: list(document["states"]) for document in documents}
 
 
 def civil(when: datetime) -> str:

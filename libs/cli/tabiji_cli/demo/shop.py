@@ -12,8 +12,9 @@ import httpx
 import msgspec
 
 from tabiji_cli.demo import segment
-from tabiji_cli.demo.inputs import Input, waves
+from tabiji_cli.demo.inputs import waves
 from tabiji_cli.demo.ledger import Accepted, Bill, Ledger
+from tabiji_cli.demo.life import Input
 
 PATIENCE = 60.0  # seconds of broken connections and 503 until the run fails
 AGAIN = frozenset({429, 500, 502, 503, 504})

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tabiji_cli.demo.inputs import Input, Plan
+from tabiji_cli.demo.inputs import Plan
+from tabiji_cli.demo.life import Input
 from tabiji_cli.demo.mailbox import Mailbox
 from tabiji_cli.demo.readers import Readers
 from tabiji_cli.demo.shop import Shop

@@ -18,7 +18,7 @@ import httpx
 import msgspec
 from aiohttp import web
 
-from tabiji_cli.demo.inputs import SHOP_ZONE, at
+from tabiji_cli.demo.life import SHOP_ZONE, at
 
 TICKS = (civil(12), civil(20))  # in the shop's zone, outside of its quiet hours
 PAUSES = (0.005, 0.025)  # seconds between two looks at /idle: the first, and the longest
