@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -74,6 +76,20 @@ def _stop(name: str, server: KafkaServer | PostgresServer, say: Say) -> None:
     server.stop()
     if pid is not None:
         say(f"stopped {name} (pid {pid})")
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that Ctrl-C or SIGTERM sets; a second one cancels the task that called this."""
+    stop, task = asyncio.Event(), asyncio.current_task()
+
+    def stopped() -> None:
+        if stop.is_set() and task is not None:
+            task.cancel()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped)
+    return stop
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from pathlib import Path
 
 import msgspec
@@ -18,7 +17,7 @@ from tabiji_cli.demo.ledger import Ledger
 from tabiji_cli.demo.mailbox import Mailbox
 from tabiji_cli.demo.palette import BAD, FAINT
 from tabiji_cli.imports import client
-from tabiji_cli.local import Say, Stack, stack, stop_services
+from tabiji_cli.local import Say, Stack, stack, stop_on_signals, stop_services
 from tabiji_cli.processes import SERVICES, Installation, Ports, make_topics, ready, start_services
 from tabiji_cli.stack.errors import StackError
 from tabiji_common.clock import LiveClock
@@ -34,9 +33,9 @@ def up(console: Console, *, json: bool) -> int:
         aside.print(Text("· ", style=FAINT) + Text(line, style=FAINT))
 
     try:
+        ports = Ports.from_environment()
+        ports.require_free()
         with stack(say) as running:
-            ports = Ports.from_environment()
-            ports.require_free()
             uvloop.run(_up(running, ports, console, say, json=json))
     except StackError as error:
         aside.print(Text(f"✗ {error}", style=BAD))
@@ -45,9 +44,7 @@ def up(console: Console, *, json: bool) -> int:
 
 
 async def _up(running: Stack, ports: Ports, console: Console, say: Say, *, json: bool) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_on_signals()
     made = keys.keys(running.home)
     dsn = await asyncio.to_thread(running.postgres.create_database, DATABASE)
     installation = Installation(dsn, running.kafka.bootstrap, made.secret, ports)

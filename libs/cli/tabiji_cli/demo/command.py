@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from tabiji_cli.demo.palette import BAD, FAINT, GOAL
-from tabiji_cli.demo.play import Options, Outcome, play
+from tabiji_cli.demo.play import Options, Outcome, played
 from tabiji_cli.demo.report import report
 from tabiji_cli.demo.runs import LiveRows
 from tabiji_cli.demo.shop import NotAccepted
 from tabiji_cli.demo.timemaster import RunFailed
-from tabiji_cli.local import Say, Stack, stack
+from tabiji_cli.local import Say, Stack, stack, stop_on_signals
 from tabiji_cli.processes import SERVICES, Installation, Ports
 from tabiji_cli.stack.errors import StackError
 
@@ -34,30 +33,31 @@ def demo(options: Options, console: Console, *, once: bool, save: Path | None) -
         console.print(Text("· ", style=FAINT) + Text(line, style=FAINT))
 
     try:
+        ports = Ports.from_environment()
+        ports.require_free()
         with stack(say) as running:
-            ports = Ports.from_environment()
-            ports.require_free()
             return uvloop.run(_demo(running, options, console, say, ports, once=once, save=save))
     except (StackError, LiveRows, RunFailed, NotAccepted) as error:
         console.print(Text(f"✗ {error}", style=BAD))
+        return 1
+    except asyncio.CancelledError:
+        console.print(Text("✗ stopped at once", style=BAD))
         return 1
 
 
 async def _demo(
     running: Stack, options: Options, console: Console, say: Say, ports: Ports, *, once: bool, save: Path | None
 ) -> int:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    outcome = await play(running, options, console, say, ports=ports, stop=stop)
-    shown = Group(report(outcome.evidence, outcome.checks), verdict(outcome))
-    console.print(shown)
-    if save:
-        _save(shown, outcome, save)
-        say(f"written to {save}")
-    if not once and outcome.complete:
-        console.print(where_to_look(outcome.installation, outcome.folder))
-        await stop.wait()
+    stop = stop_on_signals()
+    async with played(running, options, console, say, ports=ports, stop=stop) as outcome:
+        shown = Group(report(outcome.evidence, outcome.checks), verdict(outcome))
+        console.print(shown)
+        if save:
+            _save(shown, outcome, save)
+            say(f"written to {save}")
+        if not once and outcome.complete:
+            console.print(where_to_look(outcome.installation, outcome.folder))
+            await stop.wait()
     say("draining and stopping everything that was started")
     return 0 if outcome.ok else 1
 

@@ -73,11 +73,13 @@ class Outcome:
         return self.complete and all(check.ok for check in self.checks)
 
 
-async def play(
+@asynccontextmanager
+async def played(
     stack: Stack, options: Options, console: Console, say: Say, *, ports: Ports, stop: asyncio.Event
-) -> Outcome:
-    """Replay the log once; ``stop`` ends it after the present tick. The services stay up.
+) -> AsyncIterator[Outcome]:
+    """What one replay of the log comes to; ``stop`` ends it after the present tick.
 
+    The run's world is there while the block runs, to be looked at; its services stay up until ``end``.
     Raises ``RunFailed``, ``NotAccepted``, ``StackError`` or ``LiveRows``.
     """
     plan = plan_of(options)
@@ -90,14 +92,13 @@ async def play(
         begun = time.monotonic()
         async with _shown(playing, console, _title(options, plan), begun):
             complete = await playing.simulation.play()
-        seconds = time.monotonic() - begun
+        seconds, ticks = time.monotonic() - begun, playing.simulation.ticks
         known = {"f2": KNOWN_F2[options.full]} if options.whole and complete else {}
         evidence = await collect(run, playing.installation, playing.client, playing.simulation.master.now, known)
         verdict = [*checks.run(evidence), *await faults.checks(playing.installation, stack.supervisor)]
-    document = digest(evidence)
-    (run.folder / "digest.json").write_bytes(msgspec.json.format(msgspec.json.encode(document)))
-    ticks = playing.simulation.ticks
-    return Outcome(evidence, verdict, document, playing.installation, run.folder, seconds, ticks, complete)
+        document = digest(evidence)
+        (run.folder / "digest.json").write_bytes(msgspec.json.format(msgspec.json.encode(document)))
+        yield Outcome(evidence, verdict, document, playing.installation, run.folder, seconds, ticks, complete)
 
 
 def plan_of(options: Options) -> inputs.Plan:

@@ -14,7 +14,7 @@ from rich.text import Text
 from tabiji_cli.demo.checks import Check
 from tabiji_cli.demo.digest import differences, meaningful
 from tabiji_cli.demo.palette import BAD, FAINT, GOAL
-from tabiji_cli.demo.play import Options, Outcome, end, play
+from tabiji_cli.demo.play import Options, Outcome, end, played
 from tabiji_cli.demo.shop import NotAccepted
 from tabiji_cli.demo.timemaster import RunFailed
 from tabiji_cli.local import Say, Stack, stack
@@ -53,9 +53,10 @@ async def prove(stack: Stack, options: Options, console: Console, say: Say, port
     outcomes: dict[str, Outcome] = {}
     for name, variant in variants(options).items():
         say(f"run: {name}")
-        outcomes[name] = await play(stack, variant, console, say, ports=ports, stop=asyncio.Event())
-        say(f"{name}: {outcomes[name].seconds:.1f} s, {outcomes[name].ticks} ticks")
-        await end(stack)
+        async with played(stack, variant, console, say, ports=ports, stop=asyncio.Event()) as outcome:
+            outcomes[name] = outcome
+            say(f"{name}: {outcome.seconds:.1f} s, {outcome.ticks} ticks")
+            await end(stack)
     digests = {name: outcome.digest for name, outcome in outcomes.items()}
     plain = digests["plain"]
     return Proof(
@@ -73,9 +74,9 @@ def proof(options: Options, console: Console) -> int:
         console.print(Text("· ", style=FAINT) + Text(line, style=FAINT))
 
     try:
+        ports = Ports.from_environment()
+        ports.require_free()
         with stack(say) as running:
-            ports = Ports.from_environment()
-            ports.require_free()
             found = uvloop.run(prove(running, options, console, say, ports))
     except (StackError, RunFailed, NotAccepted) as error:
         console.print(Text(f"✗ {error}", style=BAD))

@@ -1,0 +1,101 @@
+"""What services are started with, where they listen, and who may read the keys."""
+
+from __future__ import annotations
+
+import io
+import socket
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+from rich.console import Console
+
+from tabiji_cli import keys, listings, view
+from tabiji_cli.processes import SERVICES, Installation, Ports
+from tabiji_cli.stack.errors import PortTaken, StackError
+from tabiji_cli.stack.ports import free_port
+
+
+def installation(**more: object) -> Installation:
+    return Installation("postgresql://here/db", "127.0.0.1:19092", "secret", **more)  # type: ignore[arg-type]
+
+
+def test_the_documented_ports_are_the_defaults() -> None:
+    assert [Ports().of(service) for service in SERVICES] == [8010, 8020, 8030, 8040]
+    assert installation().admin("ingest") == "http://127.0.0.1:9010"
+
+
+def test_the_environment_moves_a_port() -> None:
+    assert Ports.from_environment({"TABIJI_JOURNEY_PORT": "18020"}) == Ports(journey=18020)
+
+
+def test_a_port_that_is_no_number_is_refused() -> None:
+    with pytest.raises(StackError, match="must be a number"):
+        Ports.from_environment({"TABIJI_MAIL_PORT": "mail"})
+
+
+def test_a_taken_port_is_named_with_its_setting() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = Ports(free_port(), free_port(), taken.getsockname()[1], free_port(), free_port())
+        with pytest.raises(PortTaken, match="TABIJI_DISPATCH_PORT"):
+            ports.require_free()
+
+
+def test_a_service_is_told_where_everything_is_and_what_is_meant_for_it_alone() -> None:
+    found = installation(
+        prefix="demo1.",
+        partitions=4,
+        clock="simulated",
+        time_master="http://127.0.0.1:5",
+        extra={"*": {"A": "all"}, "dispatch": {"B": "one"}},
+    ).environment("dispatch")
+    assert found["TABIJI_PORT"] == "8030"
+    assert found["TABIJI_TOPIC_PREFIX"] == "demo1."
+    assert found["TABIJI_PARTITIONS"] == "4"
+    assert (found["TABIJI_CLOCK"], found["TABIJI_TIME_MASTER"]) == ("simulated", "http://127.0.0.1:5")
+    assert found["TABIJI_PUBLIC_URL"] == "http://127.0.0.1:8010"
+    assert (found["A"], found["B"]) == ("all", "one")
+    assert "B" not in installation(extra={"dispatch": {"B": "one"}}).environment("ingest")
+
+
+def test_keys_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> None:
+    assert keys.known(tmp_path) is None
+    made = keys.keys(tmp_path)
+    assert len({made.live, made.backfill, made.secret}) == 3
+    assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
+    assert keys.keys(tmp_path) == keys.known(tmp_path) == made
+
+
+def test_a_view_is_shown_with_all_its_rows() -> None:
+    content = msgspec.json.encode({"rows": [{"cohort_month": "1997-01", "retention": 0.25, "customers": None}]})
+    console = Console(file=io.StringIO(), width=120, record=True)
+    console.print(view.table("retention_monthly", content))
+    text = console.export_text()
+    for part in ("retention_monthly", "cohort_month", "1997-01", "0.2500"):
+        assert part in text
+
+
+def test_a_view_that_nobody_serves_says_what_to_do() -> None:
+    with pytest.raises(view.ViewFailed, match="is `tabiji up` running"):
+        view.fetch(f"http://127.0.0.1:{free_port()}", "ltv_by_cohort", {})
+
+
+def test_a_refused_view_tells_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = httpx.Response(404, json={"error": {"field": "name", "rule": "must be one of ltv_by_cohort"}})
+    monkeypatch.setattr(httpx, "get", lambda *_, **__: refused)
+    with pytest.raises(view.ViewFailed, match="name must be one of ltv_by_cohort"):
+        view.fetch("http://analytics", "nonsense", {})
+
+
+def test_every_topic_is_listed_with_what_it_holds() -> None:
+    found = listings.topics()
+    assert found["events.purchase.v1"] == "orders, refunds, deliveries and subscriptions"
+    assert all(found.values())
+
+
+def test_failpoints_of_every_service_are_listed() -> None:
+    found = listings.failpoints()
+    assert {name.partition(".")[0] for name in found} >= {"ingest", "dispatch", "analytics", "runtime"}
