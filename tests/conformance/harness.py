@@ -1,22 +1,23 @@
 """Running toy processes against the real broker and database."""
 
 import asyncio
+import itertools
 import json
 import os
 import secrets
 import signal
+import socket
 import tempfile
 import time
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tabiji_cli.stack.ports import free_port
 from tabiji_common.events import CustomEvent, OrderCompleted, PageViewed
 from tabiji_common.kafka.admin import create
 from tabiji_common.kafka.client import Cluster
@@ -64,6 +65,18 @@ def load(count: int, *, start: int = 0, customers: int = 40) -> list[Record[Any]
     return [
         event(n, f"c{n % customers}", TOPICS[n % len(TOPICS)], send=n % 10 == 0) for n in range(start, start + count)
     ]
+
+
+_ports = itertools.count(20000 + os.getpid() * 61 % 10000)
+
+
+def own_port() -> int:
+    """A free port that nobody else is told of: below those that the system gives to outgoing connections."""
+    while True:
+        port = next(_ports)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass
@@ -127,7 +140,7 @@ class Yard:
     toys: list[Toy] = field(default_factory=list)
 
     def start(self, *, failpoints: str = "", module: str = "tests.conformance.toy", **extra: str) -> Toy:
-        port = free_port()
+        port = own_port()
         number = len(self.toys)
         log, hits = self.home / f"toy{number}.log", self.home / f"toy{number}.hits"
         environment = {
@@ -163,7 +176,7 @@ class Yard:
         await ledgers.check(self.settings, sent, answered=answered)
 
     def logs(self) -> str:
-        return "\n".join(toy.log.read_text()[-3000:] for toy in self.toys)
+        return "\n".join(f"--- {toy.log.name}\n{toy.log.read_text()[-6000:]}" for toy in self.toys)
 
     def _looks(self) -> list[dict[str, Any]] | None:
         """What the living say of themselves, or nothing where one of them cannot answer."""

@@ -10,6 +10,7 @@ import pytest
 from tests.conformance.harness import Stories, Story, Yard, load, until
 
 POINTS = (
+    "runtime.turn.before_begin",
     "toy.fold.middle",
     "runtime.turn.before_commit",
     "runtime.turn.in_commit",
@@ -18,7 +19,11 @@ POINTS = (
     "runtime.publish.before_mark",
     "producer.append.acked_some",
 )
-STOPPED = {"inside its transaction": "toy.fold.middle", "outside of one": "runtime.publish.before"}
+STOPPED = {
+    "inside its transaction": "toy.fold.middle=stop@6",
+    "before its next transaction": "runtime.turn.before_begin=stop@6",
+    "with a batch to publish": "runtime.publish.before=stop@2",
+}
 BARE = {"TOY_INBOX": ""}  # no inbox: epochs and offsets alone must hold
 
 
@@ -35,20 +40,20 @@ async def kill_at(toys: Yard, point: str, *, module: str = "tests.conformance.to
     await toys.check(sent)
 
 
-async def wake_late(toys: Yard, point: str, *, module: str = "tests.conformance.toy") -> None:
-    """An owner is stopped at ``point``, another one takes over, the first one wakes."""
-    sent = load(1500)
-    zombie = toys.start(failpoints=f"{point}=stop@2", TABIJI_POLL_RECORDS="200", module=module, **BARE)
-    await toys.send(sent[:800])
-    await zombie.reached(point, 60)
+async def wake_late(toys: Yard, stop: str, *, module: str = "tests.conformance.toy", patience: float = 60) -> None:
+    """An owner is stopped with a backlog in memory, another one takes over, the first one wakes."""
+    sent = load(1800)
+    await toys.send(sent[:1500])
+    zombie = toys.start(failpoints=stop, TABIJI_POLL_RECORDS="50", module=module, **BARE)
+    await zombie.reached("stop", 60)
     heir = toys.start(module=module, **BARE)
     await until(lambda: heir.owned == [0, 1, 2, 3], "nobody took over", 60)
-    await toys.send(sent[800:1200])
+    await toys.send(sent[1500:1600])
     await asyncio.sleep(1)
     zombie.signal(signal.SIGCONT)
-    await toys.send(sent[1200:])
+    await toys.send(sent[1600:])
     await asyncio.sleep(2)
-    await toys.settle()
+    await toys.settle(patience)
     await toys.check(sent)
     writers = {row["pid"] for row in await toys.rows("SELECT DISTINCT pid FROM applied")}
     assert heir.process.pid in writers
@@ -57,7 +62,7 @@ async def wake_late(toys: Yard, point: str, *, module: str = "tests.conformance.
 @pytest.fixture(scope="module")
 def told(stories: Stories) -> Iterator[Stories]:
     plots: dict[str, Story] = {point: partial(kill_at, point=point) for point in POINTS}
-    plots |= {name: partial(wake_late, point=point) for name, point in STOPPED.items()}
+    plots |= {name: partial(wake_late, stop=stop) for name, stop in STOPPED.items()}
     with stories.told(plots) as telling:
         yield telling
 

@@ -77,7 +77,8 @@ def is_transient(error: BaseException) -> bool:
         return True  # a migration changed a table under a prepared statement
     if isinstance(error, asyncpg.PostgresError):
         return (getattr(error, "sqlstate", None) or "").startswith(_RETRY)
-    return isinstance(error, (asyncpg.InterfaceError, ConnectionError, TimeoutError, OSError))
+    # InternalClientError: the server ended the session while the client was busy with it
+    return isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError))
 
 
 def is_data_error(error: BaseException) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tabiji_common.errors import Misconfigured
@@ -13,7 +13,6 @@ from tabiji_common.kafka.outbox import Row
 from tabiji_common.kafka.ports import Parts
 from tabiji_common.logs import logger
 from tabiji_common.metrics import TAKEN
-from tabiji_common.postgres import Connection
 
 log = logger(__name__)
 REJOIN_AFTER = 40  # failed proofs, 0.1 s apart
@@ -86,31 +85,33 @@ class Ownership:
     async def take(self, wanted: frozenset[int], new: frozenset[int]) -> Taken:
         """Own exactly ``wanted``; the numbers in ``new`` get a new epoch, and only then is their state read."""
         epochs = {p: epoch for p, epoch in self.epochs.items() if p in wanted}
-        async with self.parts.pool.acquire() as connection:
-            if new:
+        if new:
+            async with self.parts.pool.acquire() as connection:
                 epochs |= await store.bump(connection, self.group, new)
-                TAKEN.labels(self.group).inc(len(new))
-                log.info("partitions_taken", partitions=sorted(new))
-            async with connection.transaction():
-                await store.hold(connection, self.group, epochs)
-                offsets = await self._offsets(connection, wanted)
-                leftovers = await store.leftovers(connection, wanted)
-                parked = await parking.parked_keys(connection, wanted)
+            TAKEN.labels(self.group).inc(len(new))
+            log.info("partitions_taken", partitions=sorted(new))
+        # nobody else moves these offsets any more; and no transaction stays open while the log is asked
+        places = [(topic, p) for topic in self.inputs for p in sorted(wanted)]
+        starts, ends = await self.parts.probes.starts(places), await self.parts.probes.ends(places)
+        async with self.parts.pool.acquire() as connection, connection.transaction():
+            await store.hold(connection, self.group, epochs)
+            found = await store.offsets(connection, self.group, self.cluster, wanted)
+            first = {place: starts[place] for place in places if place not in found}
+            if first:
+                await store.begin_offsets(connection, self.group, self.cluster, first)
+            leftovers = await store.leftovers(connection, wanted)
+            parked = await parking.parked_keys(connection, wanted)
+        offsets = {place: found.get(place, starts[place]) for place in places}
+        _refuse_gaps(offsets, starts, ends)
         self.epochs, self.offsets = epochs, offsets  # only now: a number half taken is taken again
         return Taken(offsets, leftovers, parked)
 
-    async def _offsets(self, connection: Connection, wanted: frozenset[int]) -> dict[Place, int]:
-        places = [(topic, p) for topic in self.inputs for p in sorted(wanted)]
-        found = await store.offsets(connection, self.group, self.cluster, wanted)
-        starts, ends = await self.parts.probes.starts(places), await self.parts.probes.ends(places)
-        first = {place: starts[place] for place in places if place not in found}
-        if first:
-            await store.begin_offsets(connection, self.group, self.cluster, first)
-        offsets = {place: found.get(place, starts[place]) for place in places}
-        for place, offset in offsets.items():
-            if not starts[place] <= offset <= ends[place]:
-                raise Misconfigured(
-                    f"{place[0]}/{place[1]}: the next offset is {offset}, the log has {starts[place]} to {ends[place]};"
-                    " the log was cut or replaced, and nothing is skipped silently"
-                )
-        return offsets
+
+def _refuse_gaps(offsets: Mapping[Place, int], starts: Mapping[Place, int], ends: Mapping[Place, int]) -> None:
+    for (topic, p), offset in offsets.items():
+        start, end = starts[topic, p], ends[topic, p]
+        if not start <= offset <= end:
+            raise Misconfigured(
+                f"{topic}/{p}: the next offset is {offset}, the log has {start} to {end};"
+                " the log was cut or replaced, and nothing is skipped silently"
+            )

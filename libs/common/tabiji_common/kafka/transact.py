@@ -21,6 +21,7 @@ from tabiji_common.postgres import Connection, is_data_error, is_transient
 from tabiji_common.topics import dead_letter_name, partition_of
 
 log = logger(__name__)
+BEFORE_BEGIN = Failpoint("runtime.turn.before_begin", "a turn is planned, its transaction has not begun")
 BEFORE_COMMIT = Failpoint("runtime.turn.before_commit", "everything of a turn is written, nothing committed")
 IN_COMMIT = Failpoint("runtime.turn.in_commit", "COMMIT was sent; its answer has not been read")
 
@@ -70,6 +71,7 @@ class Transactor:
         """
         mark, written = 0, None
         committing = False
+        await BEFORE_BEGIN()
         try:
             async with pool.acquire() as connection:
                 transaction = connection.transaction()
@@ -83,7 +85,7 @@ class Transactor:
                     raise
                 committing = True
                 await self._send_commit(transaction)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
             if written is None or not committing:
                 raise
             await self._find_out(pool, plan.epochs, mark, error)
@@ -134,7 +136,7 @@ class Transactor:
     async def _rollback(transaction: Any) -> None:
         try:
             await transaction.rollback()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
             return  # the session is gone, and the transaction with it
 
     async def _write(self, tx: Connection, plan: Plan, mark: int) -> Written:
