@@ -181,7 +181,7 @@ class Yard:
     def _looks(self) -> list[dict[str, Any]] | None:
         """What the living say of themselves, or nothing where one of them cannot answer."""
         looks = [toy.idle() for toy in self.toys if toy.alive]
-        return [look for look in looks if look] if all(look and "lag" in look for look in looks) else None
+        return [look for look in looks if look] if all(looks) else None
 
     async def settle(self, seconds: float = 60) -> None:
         """Until every number is owned by one living toy, everything is applied and published, twice in a row."""

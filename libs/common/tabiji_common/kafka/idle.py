@@ -6,6 +6,7 @@ from typing import Any
 
 from tabiji_common.errors import Retry
 from tabiji_common.kafka.loop import Loop
+from tabiji_common.kafka.turn import Status
 from tabiji_common.metrics import LAG
 from tabiji_common.postgres import is_transient
 from tabiji_common.topics import format_time
@@ -23,9 +24,13 @@ async def lag(loop: Loop) -> int:
 
 
 async def snapshot(loop: Loop) -> dict[str, Any]:
-    """One look: two equal ones in a row that are idle mean that nothing moves."""
+    """One look: two equal ones in a row that are idle mean that nothing moves.
+
+    Where the log or the database does not answer it says ``busy``.
+    """
     busy = loop.busy
     now = loop.parts.clock.now()
+    behind, status = 0, Status()
     try:
         behind = await lag(loop)
         async with loop.parts.pool.acquire() as connection:
@@ -33,7 +38,7 @@ async def snapshot(loop: Loop) -> dict[str, Any]:
     except Exception as error:
         if not (isinstance(error, Retry) or is_transient(error)):
             raise
-        return {"busy": True, "work": loop.work}
+        busy = True
     return {
         "now": format_time(now),
         "owned": sorted(loop.owned),
