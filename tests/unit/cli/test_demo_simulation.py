@@ -48,6 +48,9 @@ class World:
             for message in msgspec.json.decode(request.content)["batch"]:
                 self.diary.append(("posted", now, message))
             return httpx.Response(200, json={"success": True})
+        if request.url.path == "/hold":
+            self.diary.append(("held", now, None))
+            return httpx.Response(200)
         answer = self.service.answer(request)
         if request.url.path == "/tick":
             self.diary.append(("ticked", now, None))
@@ -65,6 +68,15 @@ async def test_every_input_is_posted_once_in_the_tick_that_it_belongs_to(tmp_pat
         happened = datetime.fromisoformat(message["timestamp"])
         following = min(tick for tick in ticks if tick > now)
         assert now < happened <= following
+
+
+async def test_everybody_is_held_while_a_ticks_inputs_are_posted(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    await world.simulation.play()
+    held = False
+    for what, _, _ in world.diary:
+        assert what != "posted" or held
+        held = what == "held" or (held and what == "posted")
 
 
 async def test_ticks_with_nothing_due_are_skipped(tmp_path: Path) -> None:

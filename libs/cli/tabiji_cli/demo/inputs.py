@@ -74,15 +74,17 @@ def waves(inputs: Iterable[Input]) -> list[list[Input]]:
     """The inputs of one tick in rounds: a round may be posted at once, the next after it was answered.
 
     A customer's events on one topic go together, those on another topic afterwards: the log's order is the customer's.
+    Everybody's last ones are in the last round, shortly before the tick.
     """
-    rounds: list[list[Input]] = []
-    last: dict[str, tuple[int, str]] = {}
+    runs: dict[str, list[list[Input]]] = defaultdict(list)
     for step in inputs:
-        number, lane = last.get(step.customer, (0, LANES[step.kind]))
-        if lane != LANES[step.kind]:
-            number += 1
-        last[step.customer] = number, LANES[step.kind]
-        if number == len(rounds):
-            rounds.append([])
-        rounds[number].append(step)
+        own = runs[step.customer]
+        if own and LANES[own[-1][-1].kind] == LANES[step.kind]:
+            own[-1].append(step)
+        else:
+            own.append([step])
+    rounds: list[list[Input]] = [[] for _ in range(max(map(len, runs.values()), default=0))]
+    for own in runs.values():
+        for place, run in enumerate(reversed(own), 1):
+            rounds[-place].extend(run)
     return rounds

@@ -53,15 +53,21 @@ class Simulation:
         while (tick := self._next(next_due(seen))) is not None:
             if self.stop.is_set():
                 return False
-            now = self.master.now
-            await self.readers.react(self.mailbox.pop_until(tick), now)
-            if inputs := self._inputs_until(tick):
-                await self.before_inputs(self)
-                await self.shop.post(inputs, now)
+            await self._until(tick)
             await self.master.step(tick)
             seen = await self.master.settle()
             self.ticks += 1
         return True
+
+    async def _until(self, tick: datetime) -> None:
+        """Let happen what happens up to ``tick``: readers first, whose mails are older, then the shop's inputs."""
+        now, dues, inputs = self.master.now, self.mailbox.pop_until(tick), self._inputs_until(tick)
+        if inputs:
+            await self.before_inputs(self)
+        if dues or inputs:
+            await self.master.hold()
+            await self.readers.react(dues, now)
+            await self.shop.post(inputs, now)
 
     def _next(self, due: datetime | None) -> datetime | None:
         """The next tick with anything to do; after the last input only the last tick itself."""

@@ -94,6 +94,14 @@ class TimeMaster:
         """These processes move together from now on."""
         self._members = members
 
+    async def hold(self) -> None:
+        """Ask everybody to apply nothing until the next tick, so that nobody acts on a part of what is posted for it.
+
+        Without this a mail caused by the first of a tick's events could leave before the last one is in the log, and
+        whether it did would hang on how fast both sides are.
+        """
+        await asyncio.gather(*(self._post(member, "/hold") for member in self._members))
+
     async def step(self, to: datetime) -> None:
         """Move time to ``to`` everywhere; who is down asks when it comes back."""
         if to <= self.now:
@@ -168,8 +176,11 @@ class TimeMaster:
             return None  # down, or cut off from its log or database: not at rest in any case
 
     async def _tell(self, member: Member) -> None:
+        await self._post(member, "/tick", now=self.now.isoformat())
+
+    async def _post(self, member: Member, path: str, **body: str) -> None:
         try:
-            await self._client.post(f"{member.admin}/tick", json={"now": self.now.isoformat()})
+            await self._client.post(f"{member.admin}{path}", json=body)
         except httpx.TransportError:
             return  # it is down: it asks for the time when it is back, and is told again until then
 
