@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Protocol
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
@@ -98,7 +98,24 @@ class IgnoreRebalances(ConsumerRebalanceListener):  # type: ignore[misc]
         """Nothing."""
 
 
-def received(topic: str, raw: ConsumerRecord[bytes, bytes]) -> Received:
+class Raw(Protocol):
+    """What a client gives us: a record with its append time in milliseconds."""
+
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+def received(topic: str, raw: Raw) -> Received:
     """A client's record as ours. What is wrong with its key or headers is named in ``fault``; its body is then refused.
 
     PostgreSQL keeps no NUL: it is shown as U+FFFD, so that such a record can be dead-lettered.

@@ -48,7 +48,9 @@ class Appender(Protocol):
         ...
 
 
-class _Wire:
+class Wire:
+    """A record, encoded."""
+
     __slots__ = ("headers", "key", "topic", "value")
 
     def __init__(self, record: Record[Any]) -> None:
@@ -129,7 +131,7 @@ class Producer:
 
     async def append(self, records: Sequence[Record[Any]]) -> None:
         """Return once all are acked; raise ``Retry`` where that is not known of one of them."""
-        await self.append_encoded([_Wire(record) for record in records])
+        await self.append_encoded([Wire(record) for record in records])
 
     async def append_encoded(self, records: Sequence[Encoded]) -> None:
         """The same, for records encoded before."""
