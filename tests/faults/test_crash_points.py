@@ -1,0 +1,94 @@
+"""SIGKILL at every registered failpoint of every service, under load, in one long-lived system.
+
+After each round everything is settled and every ledger checked. A failpoint that is registered and never hit
+fails the run.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.faults.system import System, system
+
+RUNTIME = (
+    "runtime.turn.before_commit",
+    "runtime.turn.in_commit",
+    "runtime.turn.after_commit",
+    "runtime.publish.before",
+    "runtime.publish.before_mark",
+)
+PRODUCER = "producer.append.acked_some"
+ELSEWHERE = {
+    "stateless.commit.before": "no service of the four is without state: tests/conformance/test_stateless.py",
+    "journey.handover.decided": "needs a visitor: tests/integration/journey",
+    "dispatch.reap.before_commit": "needs an unknown outcome first: its own round below",
+}
+ROUNDS = [
+    *(("ingest", point) for point in ("ingest.append.before", "ingest.answer.before", PRODUCER)),
+    *(("journey", point) for point in ("runtime.turn.before_begin", *RUNTIME, PRODUCER, "journey.turn.written")),
+    *(("analytics", point) for point in (*RUNTIME[:3], "analytics.facts.written", "analytics.cells.written")),
+    *(
+        ("dispatch", point)
+        for point in (
+            *RUNTIME[2:],
+            "dispatch.insert.before_commit",
+            "dispatch.insert.after",
+            "dispatch.claim.before_commit",
+            "dispatch.claim.after_intent",
+            "dispatch.send.before",
+            "dispatch.send.after",
+            "dispatch.settle.before",
+            "dispatch.settle.after",
+            "dispatch.announce.before_commit",
+        )
+    ),
+]
+
+
+def registry() -> set[str]:
+    """Every failpoint of every service, as the command lists them."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "tabiji_cli", "failpoints"], capture_output=True, text=True, check=True, env=os.environ
+    )
+    return {word for line in listed.stdout.splitlines() for word in line.split()[:1] if "." in word}
+
+
+async def kill_round(yard: System, service: str, point: str, number: int) -> None:
+    """Arm, load, see it die and come back, settle, check."""
+    before = yard.supervisor.restarts(service)
+    await yard.arm(service, point)
+    await yard.load(f"r{number}")
+    assert await yard.died(service, before), f"{service} was never at {point}"
+    await yard.settle()
+    hits = yard.hits.read_text().splitlines()
+    assert any(line.startswith(f"{point} kill") for line in hits), f"{point} was not hit"
+    await yard.check()
+
+
+def test_sigkill_at_every_failpoint(
+    kafka: Any, postgres: Any, database: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    registered = registry()
+    assert {point for _, point in ROUNDS} | set(ELSEWHERE) == registered
+
+    async def story() -> None:
+        async with system(
+            kafka, postgres, database, topic_prefix, tmp_path, extra={"dispatch": {"TABIJI_LEASE": "3"}}
+        ) as yard:
+            await yard.load("r0")
+            await yard.settle()
+            await yard.check()
+            for number, (service, point) in enumerate(ROUNDS, 1):
+                await kill_round(yard, service, point, number)
+            await yard.arm("dispatch", "dispatch.send.after")
+            await yard.load("r98")
+            assert await yard.died("dispatch", yard.supervisor.restarts("dispatch") - 1)
+            await kill_round(yard, "dispatch", "dispatch.reap.before_commit", 99)
+            for _ in range(3):
+                await yard.next_tick()
+            await yard.check()
+
+    asyncio.run(story())
