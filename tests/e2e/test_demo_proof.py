@@ -20,7 +20,7 @@ async def proven(stack: Stack, options: Options) -> Proof:
     return found
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_a_slow_run_and_a_killed_run_show_what_the_plain_one_shows(stack: Stack) -> None:
     """Two hundred customers, ninety days."""
     found = await proven(stack, Options(customers=200, days=90))

@@ -177,5 +177,5 @@ async def _counted(playing: World, scene: Scene) -> Scene:
             return scene.counted(people, await rows.outcomes(connection))
         finally:
             await connection.close()
-    except (asyncpg.PostgresError, OSError, TimeoutError):
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
         return scene
