@@ -170,10 +170,12 @@ class Producer:
                 )
                 try:
                     await client.start()
-                except (KafkaError, OSError) as error:
+                except BaseException as error:  # a cancelled append too: nobody else would close what it began
                     with contextlib.suppress(Exception):
                         await client.stop()
-                    raise Retry(f"no broker answers: {error!r}") from error
+                    if isinstance(error, (KafkaError, OSError)):
+                        raise Retry(f"no broker answers: {error!r}") from error
+                    raise
                 self._client = client
             return self._client
 

@@ -119,6 +119,13 @@ def identity(record: Received) -> bytes:
     return identity_hash(record.key, source, id_) if workspace else identity_hash(record.topic, source, id_)
 
 
+def _first_topic(record: Received) -> str:
+    """Where the event was written first: a handed-over page view is kept as long as a direct one."""
+    if record.type == "handover" and record.topic == "journey.command.v1":
+        return str(record.body.original_topic)
+    return record.topic
+
+
 async def register(
     tx: Connection, records: Sequence[Received], batch: int
 ) -> tuple[list[Received], list[Received], list[Received]]:
@@ -127,8 +134,8 @@ async def register(
     repeats: list[Received] = []
     reused: list[Received] = []
     for table, mine in (
-        ("inbox", [r for r in records if r.topic != PAGE_VIEW_TOPIC]),
-        ("inbox_page_view", [r for r in records if r.topic == PAGE_VIEW_TOPIC]),
+        ("inbox", [r for r in records if _first_topic(r) != PAGE_VIEW_TOPIC]),
+        ("inbox_page_view", [r for r in records if _first_topic(r) == PAGE_VIEW_TOPIC]),
     ):
         firsts: dict[tuple[Any, bytes], Received] = {}
         for record in mine:

@@ -27,7 +27,7 @@ _TELLING = (
     events.Erased,
 )
 _HIDDEN = frozenset(
-    {"workspace", "customer", "anonymous", "anonymous_id", "properties", "pii", "message_key", "machine"}
+    {"workspace", "customer", "anonymous", "anonymous_id", "name", "properties", "pii", "message_key", "machine"}
 )
 
 

@@ -151,7 +151,7 @@ class _Fold:
         keys = [(event.type, about) for about in needs.memory_keys(self.catalog.needs, event)]
         if keys:
             context = needs.memory_context(self.catalog.needs, event)
-            seen = Occurrence(event.occurred_at, event.id, event.order_id, context)
+            seen = Occurrence(event.occurred_at, event.id, event.order_id, context, event.cart_id)
             self.enrolled.memory = remember(self.enrolled.memory, keys, seen)
 
     def _outcome(self, record: Told, body: commands.Outcome) -> None:

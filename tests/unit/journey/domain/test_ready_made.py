@@ -137,7 +137,7 @@ def test_f2_sends_a_holdout_customer_nothing_and_measures_it_all_the_same() -> N
 
 def test_an_abandoned_cart_is_reminded_after_four_hours_and_the_next_day() -> None:
     played = road("abandoned-cart")
-    played.event("product_added", cart_id="c1", product_name="急須")
+    played.event("product_added", cart_id="c1", name="急須")
     played.wait(7 * DAY)
     assert played.templates == ["cart-reminder", "cart-last-call"]
     assert [send.decided_at - START for send in played.sends] == [4 * HOUR, 28 * HOUR]
