@@ -82,7 +82,15 @@ class System:
 
     async def arm(self, service: str, point: str, action: str = "kill@1") -> None:
         """Make the living process of ``service`` do ``action`` at ``point``."""
-        answer = await self.http.put(f"{self.installation.admin(service)}/failpoints", content=f"{point}={action}")
+        until = time.monotonic() + 30
+        while True:
+            try:
+                url = f"{self.installation.admin(service)}/failpoints"
+                answer = await self.http.put(url, content=f"{point}={action}")
+                break
+            except httpx.TransportError:  # it is just coming back
+                assert time.monotonic() < until, f"{service} did not come back"
+                await asyncio.sleep(0.05)
         answer.raise_for_status()
         assert point in answer.json(), f"{service} has no failpoint {point}"
 
