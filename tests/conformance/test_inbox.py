@@ -1,0 +1,146 @@
+"""The inbox's upkeep on the real database, with dates set by hand."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tabiji_common.kafka.inbox import BATCH, upkeep
+from tabiji_common.postgres import connect_pool, migrate
+
+TODAY = date(2026, 3, 10)
+DAY = timedelta(days=1)
+Story = Callable[[Any], Awaitable[None]]
+
+
+@pytest.fixture
+def told(database: str) -> Callable[[Story], None]:
+    """Tells a story with a pool on a fresh schema."""
+
+    async def tell(story: Story) -> None:
+        pool = await connect_pool(database, "toy")
+        try:
+            await story(pool)
+        finally:
+            await pool.close()
+
+    def told(story: Story) -> None:
+        migrate(database, "toy", Path(__file__).parent / "toy_migrations")
+        asyncio.run(tell(story))
+
+    return told
+
+
+async def put(pool: Any, table: str, day: date, count: int = 1) -> None:
+    await pool.execute(
+        f"INSERT INTO {table} (day, id, p, batch, body)"
+        " SELECT $1, decode(lpad(to_hex(n), 32, '0'), 'hex'), 0, 1, '' FROM generate_series(1, $2::int) n",
+        day,
+        count,
+    )
+
+
+async def where(pool: Any, table: str) -> dict[str, int]:
+    """Rows by partition."""
+    rows = await pool.fetch(f"SELECT tableoid::regclass::text AS name, count(*) FROM {table} GROUP BY 1")
+    return {row["name"]: row["count"] for row in rows}
+
+
+async def partitions(pool: Any, table: str) -> list[str]:
+    rows = await pool.fetch(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = $1::text::regclass"
+        " ORDER BY 1",
+        table,
+    )
+    return [row["relname"] for row in rows]
+
+
+def test_days_about_to_come_get_partitions_of_their_own_ahead(told: Callable[[Story], None]) -> None:
+    async def story(pool: Any) -> None:
+        assert await upkeep(pool, "toy", TODAY)
+        for table in ("inbox", "inbox_page_view"):
+            days = [f"{table}_202603{n:02}" for n in (9, 10, 11, 12)]
+            assert await partitions(pool, table) == [*days, f"{table}_rest"]
+        assert await upkeep(pool, "toy", TODAY + DAY)
+        assert len(await partitions(pool, "inbox")) == 6
+        await put(pool, "inbox", TODAY + 2 * DAY)
+        assert await where(pool, "inbox") == {"inbox_20260312": 1}
+
+    told(story)
+
+
+def test_identities_that_came_before_their_partition_move_into_it_and_still_drop_repeats(
+    told: Callable[[Story], None],
+) -> None:
+    async def story(pool: Any) -> None:
+        await put(pool, "inbox", TODAY, 3)
+        assert await upkeep(pool, "toy", TODAY)
+        assert await where(pool, "inbox") == {"inbox_20260310": 3}
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await put(pool, "inbox", TODAY)
+
+    told(story)
+
+
+def test_days_beyond_the_window_are_dropped_page_views_sooner(told: Callable[[Story], None]) -> None:
+    async def story(pool: Any) -> None:
+        await upkeep(pool, "toy", TODAY)
+        for table in ("inbox", "inbox_page_view"):
+            for n in (9, 10, 11):
+                await put(pool, table, date(2026, 3, n))
+        await upkeep(pool, "toy", date(2026, 3, 18))
+        assert await where(pool, "inbox_page_view") == {"inbox_page_view_20260311": 1}
+        assert len(await where(pool, "inbox")) == 3
+        await upkeep(pool, "toy", date(2026, 3, 10) + 45 * DAY)
+        assert await where(pool, "inbox") == {"inbox_20260310": 1, "inbox_20260311": 1}
+        assert "inbox_20260309" not in await partitions(pool, "inbox")
+
+    told(story)
+
+
+def test_old_identities_without_a_partition_go_too_in_batches(told: Callable[[Story], None]) -> None:
+    async def story(pool: Any) -> None:
+        await put(pool, "inbox", TODAY - 46 * DAY, 2 * BATCH + 10)
+        await put(pool, "inbox", TODAY - 45 * DAY, 5)
+        await put(pool, "inbox", TODAY + 30 * DAY, 7)
+        await upkeep(pool, "toy", TODAY)
+        assert await where(pool, "inbox") == {"inbox_rest": 12}
+
+    told(story)
+
+
+def test_of_several_processes_one_does_it(told: Callable[[Story], None]) -> None:
+    async def story(pool: Any) -> None:
+        done = await asyncio.gather(*(upkeep(pool, "toy", TODAY) for _ in range(4)))
+        assert any(done)
+        assert len(await partitions(pool, "inbox")) == 5
+        async with pool.acquire() as other:
+            await other.execute("SELECT pg_advisory_lock(hashtext('tabiji-toy-inbox'))")
+            assert not await upkeep(pool, "toy", TODAY + 5 * DAY)
+        assert await upkeep(pool, "toy", TODAY + 5 * DAY)
+
+    told(story)
+
+
+def test_turns_go_on_while_partitions_come_and_go(told: Callable[[Story], None]) -> None:
+    async def story(pool: Any) -> None:
+        async def insert() -> int:
+            for n in range(200):
+                await pool.execute(
+                    "INSERT INTO inbox (day, id, p, batch, body) VALUES ($1, $2, 0, 1, '')",
+                    TODAY + (n % 40 - 20) * DAY,
+                    n.to_bytes(16, "big"),
+                )
+            return 200
+
+        inserting = asyncio.create_task(insert())
+        for n in range(10):
+            await upkeep(pool, "toy", TODAY + n * DAY)
+        assert await inserting == 200
+        assert await pool.fetchval("SELECT count(*) FROM inbox") == 200
+
+    told(story)
