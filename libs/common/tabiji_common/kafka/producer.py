@@ -93,7 +93,7 @@ class _Lane:
                 batch, acked = self.waiting.pop(0)
                 try:
                     await (await self.client.send_batch(batch, self.topic, partition=self.partition))
-                except (KafkaError, OSError, AssertionError) as error:
+                except Exception as error:  # noqa: BLE001 - whatever the client says: there is no ack
                     self._fail(acked, error)
                     return
                 if not acked.done():
@@ -158,26 +158,29 @@ class Producer:
     async def _current(self) -> AIOKafkaProducer:
         async with self._building:
             if self._client is None:
-                client = AIOKafkaProducer(
-                    bootstrap_servers=self.cluster.bootstrap,
-                    acks="all",
-                    enable_idempotence=False,
-                    linger_ms=0,
-                    max_batch_size=BATCH_BYTES,
-                    max_request_size=4 * BATCH_BYTES,
-                    request_timeout_ms=self.timeout_ms,
-                    retry_backoff_ms=50,
-                )
-                try:
-                    await client.start()
-                except BaseException as error:  # a cancelled append too: nobody else would close what it began
-                    with contextlib.suppress(Exception):
-                        await client.stop()
-                    if isinstance(error, (KafkaError, OSError)):
-                        raise Retry(f"no broker answers: {error!r}") from error
-                    raise
-                self._client = client
+                self._client = await self._connect()
             return self._client
+
+    async def _connect(self) -> AIOKafkaProducer:
+        client = AIOKafkaProducer(
+            bootstrap_servers=self.cluster.bootstrap,
+            acks="all",
+            enable_idempotence=False,
+            linger_ms=0,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=4 * BATCH_BYTES,
+            request_timeout_ms=self.timeout_ms,
+            retry_backoff_ms=50,
+        )
+        try:
+            await client.start()
+        except BaseException as error:  # a cancelled append too: nobody else would close what it began
+            with contextlib.suppress(Exception):
+                await client.stop()
+            if isinstance(error, (KafkaError, OSError)):
+                raise Retry(f"no broker answers: {error!r}") from error
+            raise
+        return client
 
     async def _replace(self, failed: AIOKafkaProducer) -> None:
         if self._client is not failed:

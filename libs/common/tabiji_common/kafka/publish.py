@@ -42,7 +42,7 @@ class Publisher:
 
     def kick(self) -> None:
         """Publish what is ready, unless a batch is in flight (which looks again when it ends)."""
-        if self._task is None:
+        if self._task is None and self._broken is None:
             rows = self.outbox.hand_over(BATCH, self.blocked())
             if rows:
                 self._task = asyncio.create_task(self._publish(rows))
@@ -65,9 +65,8 @@ class Publisher:
             log.warning("publish_failed", error=str(error))
             self.outbox.fail(rows)
             await asyncio.sleep(0.2)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - ``check`` raises it in the loop
             self._broken = error
-            raise
         finally:
             self._task = None
         self.kick()
