@@ -82,17 +82,20 @@ class System:
 
     async def arm(self, service: str, point: str, action: str = "kill@1") -> None:
         """Make the living process of ``service`` do ``action`` at ``point``."""
+        url = f"{self.installation.admin(service)}/failpoints"
+        answer = await self._patiently(url, f"{point}={action}")
+        answer.raise_for_status()
+        assert point in answer.json(), f"{service} has no failpoint {point}"
+
+    async def _patiently(self, url: str, content: str) -> httpx.Response:
+        """PUT to a process that may be just coming back."""
         until = time.monotonic() + 30
         while True:
             try:
-                url = f"{self.installation.admin(service)}/failpoints"
-                answer = await self.http.put(url, content=f"{point}={action}")
-                break
-            except httpx.TransportError:  # it is just coming back
-                assert time.monotonic() < until, f"{service} did not come back"
+                return await self.http.put(url, content=content)
+            except httpx.TransportError:
+                assert time.monotonic() < until, f"{url} did not come back"
                 await asyncio.sleep(0.05)
-        answer.raise_for_status()
-        assert point in answer.json(), f"{service} has no failpoint {point}"
 
     async def died(self, service: str, before: int, seconds: float = 30) -> bool:
         """Whether the supervisor has had to start ``service`` again since it had done so ``before`` times."""

@@ -10,12 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tabiji_common import events
 from tabiji_common.clock import LiveClock
 from tabiji_common.commands import SendMessage
 from tabiji_common.failpoints import REGISTRY
 from tabiji_common.topics import CUSTOMERS, SENDS, Record
-from tests.integration.dispatch import crasher
+from tests.integration.dispatch import crasher, planted
 from tests.integration.dispatch.house import House, house
 from tests.integration.dispatch.receiver import Receiver
 from tests.integration.dispatch.sink import Sink
@@ -64,9 +66,26 @@ async def test_sigkill_at_every_commit_point_loses_nothing_and_doubles_nothing(
     await pool.execute("DROP TABLE said")
 
 
-async def crash(dsn: str, sink: Sink, receiver: Receiver, round_: int, point: str, hits: Path) -> int:
+async def test_sends_that_leave_before_their_intent_are_caught(pool: Any, migrated: str, tmp_path: Path) -> None:
+    """The same judge, on a planted bug: what left without a committed intent leaves again."""
+    hits, module = tmp_path / "hits", planted.__name__
+    await pool.execute("DROP TABLE IF EXISTS said")
+    await pool.execute("CREATE TABLE said (key text, state text, id text)")
+    async with Sink() as sink, Receiver() as receiver:
+        killed = await crash(migrated, sink, receiver, 0, "dispatch.send.after=kill@8", hits, module)
+        assert killed == -signal.SIGKILL
+        assert await crash(migrated, sink, receiver, 1, "", hits) == 0
+        rows = {row["message_key"]: row["state"] for row in await pool.fetch("SELECT * FROM delivery")}
+        with pytest.raises(AssertionError, match="email-0"):
+            judge(rows, sink, receiver, 1, crasher.SLOTS)
+    await pool.execute("DROP TABLE said")
+
+
+async def crash(
+    dsn: str, sink: Sink, receiver: Receiver, round_: int, point: str, hits: Path, module: str = crasher.__name__
+) -> int:
     environment = os.environ | {"TABIJI_FAILPOINTS": point, "TABIJI_FAILPOINT_LOG": str(hits)}
-    arguments = ["-m", crasher.__name__, dsn, str(sink.port), receiver.url, str(round_)]
+    arguments = ["-m", module, dsn, str(sink.port), receiver.url, str(round_)]
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=environment)
     return await asyncio.wait_for(process.wait(), 90)
 
