@@ -75,9 +75,13 @@ async def _days(connection: Connection, table: str) -> set[date]:
 
 
 async def _create(connection: Connection, table: str, day: date) -> None:
-    """A partition for ``day``, with what the default one has of it; turns wait for a moment."""
+    """A partition for ``day``, with what the default one has of it; turns wait for a moment.
+
+    They wait for the table itself: one that had chosen the default partition already would be refused by it.
+    """
     name = _name(table, day)
     async with connection.transaction():
+        await connection.execute(f"LOCK TABLE ONLY {table} IN SHARE ROW EXCLUSIVE MODE")
         await connection.execute(f"LOCK TABLE {table}_rest IN ACCESS EXCLUSIVE MODE")
         await connection.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
         await connection.execute(
