@@ -9,6 +9,7 @@ import pytest
 
 from tests.conformance.harness import Stories, Story, Yard, load
 from tests.conformance.test_crashes import BARE, kill_at, wake_late
+from tests.conformance.test_outages import lose_answers
 
 PLANTED = "tests.conformance.planted"
 
@@ -37,7 +38,7 @@ async def die_while_publishing(toys: Yard, module: str) -> None:
 
 CASES: dict[str, tuple[Story, str]] = {
     "the owner row is not taken": (
-        partial(wake_late, stop="runtime.turn.before_begin=stop@6", module=f"{PLANTED}.no_epoch", patience=20),
+        partial(wake_late, stop="runtime.turn.before_begin=stop@6", module=f"{PLANTED}.no_epoch", patience=10),
         r"applied twice|inversion|tallied|out of order|not settled",
     ),
     "offsets are committed before events are applied": (
@@ -47,6 +48,10 @@ CASES: dict[str, tuple[Story, str]] = {
     "the outbox is read by a cursor": (
         partial(run_through, module=f"{PLANTED}.cursor"),
         r"\d+ answers lost|not settled",
+    ),
+    "a commit whose answer is lost is taken for a rollback": (
+        partial(lose_answers, module=f"{PLANTED}.hearsay"),
+        r"\d+ answers lost",
     ),
     "rows are marked before they are acked": (
         partial(die_while_publishing, module=f"{PLANTED}.mark_first"),

@@ -2,26 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
 
-from tabiji_common.clock import SteppedClock
 from tabiji_common.kafka.gauge import EVERY, LagGauge
 from tabiji_common.kafka.merge import Place
-from tests.unit.common.kafka.records import START
+from tests.unit.common.kafka.machine import Machine
 
 HERE: Place = ("t", 0)
-
-
-class Machine(SteppedClock):
-    """Machine time is set by hand, too."""
-
-    seconds = 100.0
-
-    def elapsed(self) -> float:
-        return self.seconds
-
-    def wall(self) -> datetime:
-        return START
 
 
 class Board:
@@ -36,7 +22,7 @@ class Board:
 
 
 async def test_offsets_are_shown_at_once_and_then_every_few_seconds() -> None:
-    board, clock = Board(), Machine(START)
+    board, clock = Board(), Machine()
     gauge = LagGauge(board, clock)
     for n in range(20):
         gauge.show({HERE: n})
@@ -46,7 +32,7 @@ async def test_offsets_are_shown_at_once_and_then_every_few_seconds() -> None:
 
 
 async def test_a_board_that_is_slow_is_not_asked_twice_at_once() -> None:
-    board, clock = Board(), Machine(START)
+    board, clock = Board(), Machine()
     board.gate.clear()
     gauge = LagGauge(board, clock)
     for n in range(4):
@@ -60,15 +46,15 @@ async def test_a_board_that_is_slow_is_not_asked_twice_at_once() -> None:
 
 async def test_what_is_shown_is_what_was_true_then() -> None:
     board, offsets = Board(), {HERE: 1}
-    LagGauge(board, Machine(START)).show(offsets)
+    LagGauge(board, Machine()).show(offsets)
     offsets[HERE] = 2
     await asyncio.sleep(0)
     assert board.shown == [{HERE: 1}]
 
 
 async def test_without_a_board_or_without_numbers_nothing_is_shown() -> None:
-    LagGauge(None, Machine(START)).show({HERE: 1})
+    LagGauge(None, Machine()).show({HERE: 1})
     board = Board()
-    LagGauge(board, Machine(START)).show({})
+    LagGauge(board, Machine()).show({})
     await asyncio.sleep(0)
     assert board.shown == []
