@@ -188,8 +188,9 @@ class Dispatch:
 
     async def _reap(self, tx: Connection, turn: Turn, notes: _Notes, moment: Moment) -> None:
         """D5: what nobody in this process is sending, and whose lease is over."""
+        flying = self._couriers.in_flight()  # before the rows: what ends in between counts as in flight
         found = await self._store.truth.open(tx, sorted(turn.owned))
-        self._watched = watch(found, self._couriers.in_flight(), self._watched, moment.elapsed)
+        self._watched = watch(found, flying, self._watched, moment.elapsed)
         ended = over(found, self._watched, self._terms, moment)
         if ended:
             settlements = [lost(one, self._terms, moment) for one in ended]

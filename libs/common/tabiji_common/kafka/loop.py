@@ -28,6 +28,7 @@ from tabiji_common.postgres import is_data_error, is_transient
 log = logger(__name__)
 AFTER_COMMIT = Failpoint("runtime.turn.after_commit", "a turn is committed, nothing of it published")
 HEARTBEAT = 1.0
+BLAMELESS = 3  # times that a refused value without a culprit is tried again: a table may have changed meanwhile
 SMALL = 100  # below this many waiting records a turn first asks what the log holds
 
 
@@ -209,7 +210,8 @@ class Loop:
             moves[place] = (self.ownership.offsets[place], record.offset + 1)
             offsets[place] = record.offset + 1
         passed = self.barriers.advance(self.owned, offsets)
-        self.released = self.outbox.passed({p: probe.number for p, probe in passed.items()})
+        ready = self.outbox.passed({p: probe.number for p, probe in passed.items()})
+        self.released = [row for row in ready if row.key not in self.parked]  # a parked customer's stay withdrawable
         turn = Turn(
             records=records,
             now=self.parts.clock.now(),
@@ -248,6 +250,8 @@ class Loop:
                 if not is_data_error(error):
                     raise
                 key = await self.transactor.culprit(self.parts.pool, plan)
+                if key is None and self.failures < BLAMELESS:
+                    raise Retry("a value was refused, and no customer's alone") from error
                 if key is None:
                     raise
                 plan.forced[key] = type(error).__name__  # its text may quote a value of the customer's
@@ -259,7 +263,9 @@ class Loop:
             row.barrier = self.polls
         self.outbox.drop(written.withdrawn)
         self.outbox.add(written.rows)
-        self.outbox.release(row for row in self.released if row.id not in written.applied.withdrawn)
+        self.outbox.release(
+            row for row in self.released if row.id not in written.applied.withdrawn and row.key not in written.parked
+        )
         del self.outbox.acked[: len(plan.acked)]
         for key in written.unparked:
             self.parked.pop(key, None)

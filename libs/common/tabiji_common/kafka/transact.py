@@ -155,10 +155,12 @@ class Transactor:
             plan.turn,
             records=[r for r in readable if r.key not in parked and r.key not in plan.forced],
         )
+        if plan.forced:  # before the fold: it asks the table whose timers and messages must wait
+            await parking.park(tx, self._blamed(plan.forced), [], turn.now)
         applied = await self.pipeline.apply(tx, turn)
         applied.parked.update(plan.forced)
         diverted += [r for r in turn.records if r.key in applied.parked]
-        errors = {key: (partition_of(key, self.partitions), error) for key, error in applied.parked.items()}
+        errors = self._blamed(applied.parked)
         await parking.park(tx, errors, diverted, turn.now)
         dead += applied.rejected
         rows = self._rows(plan, applied, dead)
@@ -167,6 +169,9 @@ class Transactor:
         await store.delete_outbox(tx, [*plan.acked, *withdrawn])
         now_parked = {key: p for key, (p, _) in errors.items()}
         return Written(turn, applied, rows, withdrawn, dead, len(repeats), now_parked, unparked)
+
+    def _blamed(self, errors: Mapping[str, str]) -> dict[str, tuple[int, str]]:
+        return {key: (partition_of(key, self.partitions), error) for key, error in errors.items()}
 
     async def _unpark(
         self, tx: Connection, records: list[Received], parked: dict[str, int]

@@ -112,8 +112,9 @@ class PostgresIntake:
         )
         if len(unseen) == len(keys):
             return Cancelled([], [], len(unseen))
-        withheld = await tx.fetch(_WITHHOLD, keys, now, list(sources(Move.SUPPRESS)), State.UNKNOWN, State.SUPPRESSED)
+        # This order: a settle in between may turn sending into queued, never queued into sending.
         late = await tx.fetch(_AFTER_INTENT, keys)
+        withheld = await tx.fetch(_WITHHOLD, keys, now, list(sources(Move.SUPPRESS)), State.UNKNOWN, State.SUPPRESSED)
         if withheld:
             await tx.execute(_NO_BODY, [row[0] for row in withheld])
         return Cancelled([row[0] for row in withheld], [row[0] for row in late], len(unseen))

@@ -77,10 +77,12 @@ class RestoreWatch:
     async def beat(self) -> None:
         """One beat; a counter that went back, or another identity, holds every send."""
         async with self._pool.acquire() as connection, connection.transaction():
+            other = changed(await connection.fetchrow(_KNOWN), await connection.fetchrow(_HERE))
             beat, restore = await connection.fetchrow(_BEAT)
-            if beat <= self._beat:
-                await connection.execute(_HOLD, "heartbeat")
-                log.error("sends are held: the database has gone back", beat=beat, known=self._beat)
+            why = "heartbeat" if beat <= self._beat else other
+            if why and not restore:
+                await connection.execute(_HOLD, why)
+                log.error("sends are held: the database is another one", changed=why, beat=beat, known=self._beat)
                 restore = True
         self._beat = beat
         metrics.RESTORE.set(bool(restore))

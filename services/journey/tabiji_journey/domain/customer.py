@@ -116,10 +116,11 @@ class _Fold:
             other = body.target if body.source == self.ids.customer else body.source
             self.out.pending.append((other, now))
         elif body.source == self.ids.customer:
-            self.out.merged = self.out.merged or body.target
-            self.out.passed.extend((kept, body.target) for kept in self.out.kept)
+            target = self.state.merged_into or body.target  # of several merges the first stands
+            self.out.merged = self.out.merged or target
+            self.out.passed.extend((kept, target) for kept in self.out.kept)
             self.out.kept.clear()
-            self.state = replace(self.state, merged_into=body.target)
+            self.state = replace(self.state, merged_into=target)
         elif body.source not in self.state.ties.visitors:
             ties = replace(self.state.ties, visitors=(*self.state.ties.visitors, body.source))
             self.state = replace(self.state, ties=ties)
