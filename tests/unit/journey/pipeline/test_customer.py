@@ -187,6 +187,15 @@ def test_a_merge_passes_on_what_was_kept_and_what_comes_later() -> None:
     assert [(record.id, target) for record, target in visitor.last.passed] == [("e3", "ann")]
 
 
+def test_of_several_merges_of_one_visitor_the_first_stands() -> None:
+    visitor = Person(catalog_of(CART, THANKS), "cookie")
+    for minutes, target in ((1, "ann"), (2, "bob")):
+        merged = events.Merged(workspace="w", customer="cookie", source="cookie", target=target)
+        visitor.meets(received(merged, f"m{minutes}", after(minutes=minutes)))
+    visitor.meets(received(cart("c1", "cookie", anonymous=True), "e1", after(minutes=3)))
+    assert [(record.id, target) for record, target in visitor.last.passed] == [("e1", "ann")]
+
+
 def handed_over(record_id: str, minutes: int, hops: int = 1, taken: int = 45) -> Received:
     original = received(cart("c1", "cookie", anonymous=True), record_id, after(minutes=minutes))
     body = commands.Handover(
