@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +16,7 @@ from tabiji_cli.demo.palette import BAD, FAINT, GOAL
 from tabiji_cli.demo.play import Options, Outcome, end, played
 from tabiji_cli.demo.shop import NotAccepted
 from tabiji_cli.demo.timemaster import RunFailed
-from tabiji_cli.local import Say, Stack, stack
+from tabiji_cli.local import Say, Stack, stack, stop_on_signals
 from tabiji_cli.processes import Ports
 from tabiji_cli.stack.errors import StackError
 
@@ -49,11 +48,14 @@ def variants(options: Options) -> dict[str, Options]:
 
 
 async def prove(stack: Stack, options: Options, console: Console, say: Say, ports: Ports) -> Proof:
-    """Play all three, one after the other, on one stack."""
+    """Play all three, one after the other, on one stack. Raises ``RunFailed`` where it is told to stop."""
     outcomes: dict[str, Outcome] = {}
+    stop = stop_on_signals()
     for name, variant in variants(options).items():
         say(f"run: {name}")
-        async with played(stack, variant, console, say, ports=ports, stop=asyncio.Event()) as outcome:
+        async with played(stack, variant, console, say, ports=ports, stop=stop) as outcome:
+            if not outcome.complete:
+                raise RunFailed(f"stopped in the middle of the run: {name}")
             outcomes[name] = outcome
             say(f"{name}: {outcome.seconds:.1f} s, {outcome.ticks} ticks")
             await end(stack)
