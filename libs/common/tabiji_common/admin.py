@@ -30,7 +30,9 @@ async def ask_time_master(clock: SteppedClock, url: str) -> None:
         for _ in range(20):
             try:
                 answer = await client.get(f"{url}/time")
-                clock.step(parse_time(answer.json()["now"]))
+                master = answer.json()
+                clock.step(parse_time(master["now"]))
+                clock.held = bool(master.get("held"))
             except (httpx.HTTPError, ValueError, KeyError):
                 await asyncio.sleep(0.25)
             else:
@@ -93,6 +95,19 @@ def admin_app(service: Service) -> FastAPI:
         }
         return state | (quiet if service.loop is None else await idle.snapshot(service.loop))
 
+    _add_clock_routes(app, service)
+    return app
+
+
+def _add_clock_routes(app: FastAPI, service: Service) -> None:
+    @app.post("/hold")
+    async def hold() -> dict[str, Any]:
+        """Apply nothing until the next tick."""
+        if not isinstance(service.clock, SteppedClock):
+            raise Refused(409, "this process runs on the live clock")
+        service.clock.held = True
+        return {"held": True}
+
     @app.post("/tick")
     async def tick(request: Request) -> dict[str, Any]:
         if not isinstance(service.clock, SteppedClock):
@@ -100,8 +115,6 @@ def admin_app(service: Service) -> FastAPI:
         service.clock.step(_instant(await request.json()))
         service.wake()
         return {"now": format_time(service.clock.now())}
-
-    return app
 
 
 def _instant(body: Any) -> datetime:

@@ -21,6 +21,11 @@ class Clock(Protocol):
         """Whether business time is stepped by a time-master."""
         ...
 
+    @property
+    def held(self) -> bool:
+        """Whether nothing may be applied until the next tick: its inputs are on their way into the log."""
+        ...
+
     def now(self) -> datetime:
         """Business time, aware UTC."""
         ...
@@ -38,6 +43,7 @@ class LiveClock:
     """The wall's time."""
 
     simulated = False
+    held = False
 
     def now(self) -> datetime:
         """The wall's time, aware UTC."""
@@ -59,6 +65,7 @@ class SteppedClock:
 
     def __init__(self, start: datetime = datetime(1970, 1, 1, tzinfo=UTC)) -> None:
         self.tick = start
+        self.held = False
         self.ticked = asyncio.Event()
 
     def now(self) -> datetime:
@@ -78,6 +85,7 @@ class SteppedClock:
         if to < self.tick:
             raise ValueError(f"the clock cannot go back from {self.tick.isoformat()} to {to.isoformat()}")
         self.tick = to
+        self.held = False
         self.ticked.set()
 
 

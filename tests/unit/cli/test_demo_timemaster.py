@@ -214,9 +214,9 @@ async def test_a_service_that_comes_back_can_ask_for_the_time() -> None:
 
     master = master_of(FakeService("journey"))
     async with master.serve(free_port()) as url, httpx.AsyncClient() as client:
-        assert (await client.get(f"{url}/time")).json() == {"now": START.isoformat()}
+        assert (await client.get(f"{url}/time")).json() == {"now": START.isoformat(), "held": False}
         await master.step(NEXT)
-        assert (await client.get(f"{url}/time")).json() == {"now": NEXT.isoformat()}
+        assert (await client.get(f"{url}/time")).json() == {"now": NEXT.isoformat(), "held": False}
 
 
 async def test_the_next_due_instant_is_the_earliest_of_all_services() -> None:

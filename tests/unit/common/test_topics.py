@@ -87,3 +87,10 @@ def test_stepped_time_stands_moves_forward_and_never_back() -> None:
     assert clock.now() == later
     with pytest.raises(ValueError, match="cannot go back"):
         clock.step(AT)
+
+
+def test_a_held_clock_is_let_go_by_the_next_tick() -> None:
+    clock = SteppedClock(AT)
+    clock.held = True
+    clock.step(AT.replace(hour=20))
+    assert not clock.held

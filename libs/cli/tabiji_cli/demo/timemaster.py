@@ -87,6 +87,7 @@ class TimeMaster:
         self._members: Sequence[Member] = ()
         self._decoder = msgspec.json.Decoder(Idle)
         self.now = start
+        self.held = False
         self.last: Snapshot = ()
         self.asked = 0
 
@@ -100,6 +101,7 @@ class TimeMaster:
         Without this a mail caused by the first of a tick's events could leave before the last one is in the log, and
         whether it did would hang on how fast both sides are.
         """
+        self.held = True
         await asyncio.gather(*(self._post(member, "/hold") for member in self._members))
 
     async def step(self, to: datetime) -> None:
@@ -107,6 +109,7 @@ class TimeMaster:
         if to <= self.now:
             raise ValueError(f"time stands at {self.now}: it cannot step to {to}")
         self.now = to
+        self.held = False
         await asyncio.gather(*(self._tell(member) for member in self._members))
 
     async def settle(self) -> Snapshot:
@@ -189,7 +192,7 @@ class TimeMaster:
         """Answer ``GET /time`` on the loopback while the block runs; gives the URL."""
 
         async def tell(_: web.Request) -> web.Response:
-            return web.json_response({"now": self.now.isoformat()})
+            return web.json_response({"now": self.now.isoformat(), "held": self.held})
 
         app = web.Application()
         app.router.add_get("/time", tell)

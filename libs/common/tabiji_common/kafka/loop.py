@@ -160,6 +160,8 @@ class Loop:
     async def _turn(self) -> None:
         self.publisher.check()
         forced = await self._read()
+        if self.parts.clock.held:
+            return  # what was read waits: of a tick's inputs all are applied knowing all
         self.polls += 1
         probe = asyncio.create_task(self._probe(self.polls))
         try:
