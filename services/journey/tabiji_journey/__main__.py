@@ -33,9 +33,11 @@ async def build(service: Service) -> None:
     settings = service.settings
     assert isinstance(settings, JourneySettings)  # noqa: S101 - main() made them
     shop = Shop(timezone=settings.timezone)
-    publisher, views = Publisher(service.pool, shop), Views(service.pool)
+    folder = settings.journeys_folder
+    templates = folder if await asyncio.to_thread(folder.is_dir) else None
+    publisher, views = Publisher(service.pool, shop, templates), Views(service.pool)
     if settings.publish_shipped:
-        await publisher.publish_shipped(settings.workspace, settings.journeys_folder, service.clock.now())
+        await publisher.publish_shipped(settings.workspace, folder, service.clock.now())
     customers = StoredCustomers(settings.anonymous_events, timedelta(days=settings.anonymous_days))
     pipeline = JourneyPipeline(PublishedJourneys(shop), customers, StoredClockwork(), timers=settings.timer_customers)
     service.stateful(pipeline, INPUTS, inbox=True)

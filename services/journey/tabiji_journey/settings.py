@@ -14,7 +14,8 @@ class JourneySettings(Settings):
 
     port: int = Field(8020, description="Port of the journey service's HTTP API; 0 takes any free one")
     journeys_folder: Path = Field(
-        Path("journeys"), description="Folder of ready-made journeys (*.yaml), published at first start"
+        Path("journeys"),
+        description="Folder of ready-made journeys (*.yaml) and of all templates; a journey without its own is refused",
     )
     publish_shipped: bool = Field(
         default=True, description="Publish the ready-made journeys into a workspace that has none"
