@@ -59,16 +59,24 @@ class Cluster:
             partition_assignment_strategy=(StickyPartitionAssignor,),
         )
 
-    def reader(self, group: str) -> AIOKafkaConsumer:
-        """A consumer that reads what it is told to; its group id serves the lag gauge only."""
+    def reader(self) -> AIOKafkaConsumer:
+        """A consumer that reads what it is told to.
+
+        It has no group: with one, the client's coordination task dies (an assertion) when places are assigned again
+        while it looks for its coordinator.
+        """
         return AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
-            group_id=self.name(group),
+            group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=100,
         )
+
+    def teller(self, group: str) -> AIOKafkaConsumer:
+        """A consumer that only tells Kafka the offsets of ``group``."""
+        return AIOKafkaConsumer(bootstrap_servers=self.bootstrap, group_id=self.name(group), enable_auto_commit=False)
 
     def stateless(self, group: str) -> AIOKafkaConsumer:
         """A consumer of a group whose offsets live in Kafka; it commits them itself."""

@@ -84,7 +84,7 @@ class KafkaReader:
 
     async def start(self) -> None:
         """Connect."""
-        consumer = self.cluster.reader(self.group)
+        consumer = self.cluster.reader()
         try:
             await consumer.start()
         except (KafkaError, OSError) as error:
@@ -139,8 +139,15 @@ class KafkaReader:
 
     async def gauge(self, offsets: Mapping[Place, int]) -> None:
         """Commit offsets to Kafka: a lag gauge for tools, nothing stands on it."""
-        with contextlib.suppress(KafkaError, IllegalStateError, OSError, TimeoutError):
-            await asyncio.wait_for(self.consumer.commit({self._of(place): n for place, n in offsets.items()}), 5)
+        named = {self._of(place): n for place, n in offsets.items()}
+        teller = self.cluster.teller(self.group)
+        try:
+            with contextlib.suppress(KafkaError, IllegalStateError, OSError, TimeoutError):
+                await teller.start()
+                teller.assign(list(named))
+                await asyncio.wait_for(teller.commit(named), 5)
+        finally:
+            await teller.stop()
 
 
 class KafkaProbes:
