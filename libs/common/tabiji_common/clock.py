@@ -7,7 +7,6 @@ gave.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -59,14 +58,13 @@ class LiveClock:
 
 
 class SteppedClock:
-    """Business time stands at the last tick; ``step`` moves it forward and wakes who waits on ``ticked``."""
+    """Business time stands at the last tick; ``step`` moves it forward."""
 
     simulated = True
 
     def __init__(self, start: datetime = datetime(1970, 1, 1, tzinfo=UTC)) -> None:
         self.tick = start
         self.held = False
-        self.ticked = asyncio.Event()
 
     def now(self) -> datetime:
         """The last tick, aware UTC."""
@@ -86,7 +84,6 @@ class SteppedClock:
             raise ValueError(f"the clock cannot go back from {self.tick.isoformat()} to {to.isoformat()}")
         self.tick = to
         self.held = False
-        self.ticked.set()
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
@@ -41,10 +40,6 @@ class Cluster:
     def plain(self, name: str) -> str:
         """The name without the installation's prefix."""
         return name.removeprefix(self.prefix)
-
-    def security(self) -> Mapping[str, ssl.SSLContext | None]:
-        """Client security; plaintext here."""
-        return {}
 
     def member(self, group: str) -> AIOKafkaConsumer:
         """A consumer that is only there to be a member of ``group`` (the anchor topic)."""
