@@ -122,11 +122,11 @@ class Toy:
         await until(lambda: self.hits.exists() and point in self.hits.read_text(), f"{point} was not hit", seconds)
 
 
-async def until(holds: Callable[[], bool], complaint: str, seconds: float = 30) -> None:
+async def until(holds: Callable[[], bool], complaint: str | Callable[[], str], seconds: float = 30) -> None:
     """Wait until ``holds``; looks from a thread, so that it may block."""
     deadline = time.monotonic() + seconds
     while not await asyncio.to_thread(holds):
-        assert time.monotonic() < deadline, complaint
+        assert time.monotonic() < deadline, complaint if isinstance(complaint, str) else complaint()
         await asyncio.sleep(0.05)
 
 

@@ -246,3 +246,23 @@ def test_each_number_has_one_owner_with_one_two_and_three_members_and_after_they
                 await member.stop()
 
     told(story)
+
+
+def test_a_member_that_joined_before_its_topic_was_known_is_given_its_numbers_soon_after(
+    kafka: Any, topic_prefix: str
+) -> None:
+    cluster = Cluster(kafka.bootstrap, topic_prefix, PARTITIONS)
+    settings = Settings(kafka_bootstrap=kafka.bootstrap, topic_prefix=topic_prefix, partitions=PARTITIONS)
+
+    async def story() -> None:
+        member = KafkaMembership(cluster, "toy")
+        await member.start()
+        try:
+            await asyncio.sleep(1)
+            await create(settings, {"toy.members.v1": LOG_TIME})
+            async with asyncio.timeout(15):
+                await shared_out([member])
+        finally:
+            await member.stop()
+
+    asyncio.run(story())

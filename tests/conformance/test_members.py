@@ -21,7 +21,7 @@ async def shared_out(toys: Yard) -> None:
     def is_so() -> bool:
         return sorted(p for toy in toys.toys if toy.alive for p in toy.owned) == everything
 
-    await until(is_so, f"not shared out: {[toy.owned for toy in toys.toys if toy.alive]}", 60)
+    await until(is_so, lambda: f"not shared out: {[toy.owned for toy in toys.toys if toy.alive]}\n{toys.logs()}", 60)
 
 
 async def replace_all(toys: Yard, members: int) -> None:

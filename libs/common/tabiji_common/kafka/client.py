@@ -17,6 +17,7 @@ from tabiji_common.settings import Settings
 from tabiji_common.topics import Mode, parse_time
 
 SESSION_TIMEOUT_MS = 6000
+METADATA_MAX_AGE_MS = 2000  # a group leader that looked before a new topic was known assigns nothing until it looks again
 FETCH_BYTES = 256 * 1024
 
 
@@ -50,6 +51,7 @@ class Cluster:
             auto_offset_reset="earliest",
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=500,
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
             max_poll_interval_ms=2**31 - 1,  # a member that never polls would leave silently
             partition_assignment_strategy=(StickyPartitionAssignor,),
         )
@@ -82,6 +84,7 @@ class Cluster:
             auto_offset_reset="earliest",
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=500,
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
             max_poll_interval_ms=2**31 - 1,  # a batch may be retried for longer than any limit
             fetch_max_wait_ms=100,
         )
