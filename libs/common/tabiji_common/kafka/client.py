@@ -17,7 +17,7 @@ from tabiji_common.settings import Settings
 from tabiji_common.topics import Mode, parse_time
 
 SESSION_TIMEOUT_MS = 6000
-METADATA_MAX_AGE_MS = 2000  # a group leader that looked before a new topic was known assigns nothing until it looks again
+METADATA_MAX_AGE_MS = 2000  # a leader that looked before a topic was known assigns nothing until it looks again
 FETCH_BYTES = 256 * 1024
 
 
