@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import msgspec
-from rich.table import Table
+
+from tabiji_cli.viewtable import Tables
 
 
 class ViewFailed(Exception):
@@ -27,17 +28,10 @@ def fetch(url: str, name: str, parameters: Mapping[str, str], *, csv: bool = Fal
     return answer.content
 
 
-def table(name: str, content: bytes) -> Table:
-    """JSON rows as a table; figures to the right, money as it is (minor units)."""
-    rows: Sequence[Mapping[str, Any]] = rows_of(content)
-    shown = Table(title=name, box=None, pad_edge=False, header_style="dim", title_justify="left")
-    columns = list(rows[0]) if rows else []
-    for column in columns:
-        figures = all(isinstance(row[column], int | float | None) for row in rows)
-        shown.add_column(column, justify="right" if figures else "left", no_wrap=True)
-    for row in rows:
-        shown.add_row(*(_cell(row[column]) for column in columns))
-    return shown
+def table(name: str, content: bytes) -> Tables:
+    """A view's JSON, to be printed: money in major units, shares in percent."""
+    rows = rows_of(content)
+    return Tables(name, list(rows[0]) if rows else [], rows)
 
 
 def rows_of(content: bytes) -> list[dict[str, Any]]:
@@ -45,12 +39,6 @@ def rows_of(content: bytes) -> list[dict[str, Any]]:
     document = msgspec.json.decode(content)
     rows: list[dict[str, Any]] = document["rows"] if isinstance(document, dict) else document
     return rows
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _rule(answer: httpx.Response) -> str:
