@@ -24,6 +24,8 @@ def batch(*events: Any, **envelope: Any) -> dict[str, Any]:
         ("track", {"event": "Signed Up", "userId": "u-1"}),
         ("identify", {"userId": "u-1", "traits": {"plan": "gold"}}),
         ("page", {"anonymousId": "a-1", "name": "Home"}),
+        ("screen", {"anonymousId": "a-1", "name": "Home"}),
+        ("group", {"userId": "u-1", "groupId": "g-1"}),
         ("alias", {"userId": "u-1", "previousId": "a-1"}),
         ("batch", batch(PAGE)),
     ],
@@ -63,7 +65,7 @@ async def test_an_ack_that_does_not_come_in_time_is_503() -> None:
 
 async def test_a_batch_keeps_the_good_and_lists_the_refused() -> None:
     door = Door()
-    bad = [{**PAGE, "userId": "guest"}, {"type": "group", "userId": "u-1"}, 5]
+    bad = [{**PAGE, "userId": "guest"}, {"type": "wish", "userId": "u-1"}, 5]
     answer = await door.post("/v1/batch", batch(PAGE, *bad, {**PAGE, "messageId": "m-2"}))
     told = answer.json()
     assert answer.status_code == 200
@@ -75,7 +77,7 @@ async def test_a_batch_keeps_the_good_and_lists_the_refused() -> None:
 
 async def test_a_batch_without_a_good_event_is_400_and_says_why_for_each() -> None:
     door = Door()
-    answer = await door.post("/v1/batch", batch({"type": "screen"}, {**PAGE, "userId": ""}))
+    answer = await door.post("/v1/batch", batch({"type": "wish"}, {**PAGE, "userId": ""}))
     assert answer.status_code == 400
     assert answer.json()["error"]["field"] == "0.type"
     assert [one["field"] for one in answer.json()["rejected"]] == ["type", "userId"]

@@ -41,12 +41,12 @@ PROPERTIES = st.dictionaries(
 )  # fmt: skip
 NAMES = (
     "type event userId anonymousId previousId messageId timestamp originalTimestamp sentAt properties traits context"
-    " name category specversion id source time subject data"
+    " groupId name category specversion id source time subject data"
 )
 EVENTS = st.dictionaries(st.sampled_from(NAMES.split()), VALUES, max_size=5)
 LIKELY = st.fixed_dictionaries(
     {
-        "type": st.sampled_from(["track", "identify", "page", "alias"]),
+        "type": st.sampled_from(["track", "identify", "page", "screen", "group", "alias"]),
         "event": st.sampled_from(sorted(TYPES)),
         "userId": st.sampled_from(["u-1", 5, None]),
         "properties": PROPERTIES,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from tabiji_common.topics import Mode
 
-CallKind = Literal["track", "identify", "page", "alias"]
+CallKind = Literal["track", "identify", "page", "screen", "group", "alias"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Names:
     time: str
     properties: str
     traits: str
+    group: str = "groupId"
+    sent: str = "sentAt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Call:
     user: Any = None
     anonymous: Any = None
     previous: Any = None
+    group: Any = None
     time: Any = None
     sent_at: Any = None
     properties: dict[str, Any] = field(default_factory=dict)

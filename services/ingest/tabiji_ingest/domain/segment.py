@@ -1,4 +1,4 @@
-"""Segment's protocol -> calls: ``track``, ``identify``, ``page``, ``alias``, alone or in a batch."""
+"""Segment's calls (``track identify page screen group alias``), alone or in a batch -> ours."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ SOURCE = "segment"
 """The one source of every Segment-compatible route: an id is the same event, whichever of them it came by."""
 
 KINDS = frozenset(get_args(CallKind))
+_SHOWN = frozenset({"page", "screen"})
 
 NAMES = Names(
     user="userId",
@@ -41,7 +42,7 @@ def read_call(
     own = read_object(event.get("context"), "context")
     original = event.get("originalTimestamp")
     properties = read_object(event.get("properties"), "properties")
-    if kind == "page" and "category" in event and "category" not in properties:
+    if kind in _SHOWN and "category" in event and "category" not in properties:
         properties = {**properties, "category": event["category"]}
     return Call(
         kind=kind,
@@ -53,6 +54,7 @@ def read_call(
         user=event.get("userId"),
         anonymous=event.get("anonymousId"),
         previous=event.get("previousId"),
+        group=event.get("groupId"),
         time=event.get("timestamp") if original in (None, "") else original,
         sent_at=event.get("sentAt") or sent_at,
         properties=properties,
@@ -69,11 +71,13 @@ def _name(kind: CallKind, event: dict[str, Any]) -> str:
         if len(name) > MAX_TEXT:
             raise Refusal("event", f"must be at most {MAX_TEXT} characters", Kind.TYPE)
         return name
-    return (read_text(event.get("name"), "name") or "") if kind == "page" else ""
+    return (read_text(event.get("name"), "name") or "") if kind in _SHOWN else ""
 
 
 def _traits(kind: CallKind, event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
-    """Some SDKs put the traits of an identify call under ``context`` only."""
+    """Some SDKs put the traits of an identify call under ``context`` only; a group's are never there."""
+    if kind == "group":
+        return read_object(event.get("traits"), "traits")
     if kind != "identify":
         return {}
     return {

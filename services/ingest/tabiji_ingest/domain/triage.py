@@ -16,6 +16,9 @@ from tabiji_ingest.domain.properties import Properties, read_text
 from tabiji_ingest.domain.refusal import Kind, Refusal
 from tabiji_ingest.domain.times import check_ahead, occurred_at, read_time
 
+GROUP_JOINED = "group_joined"
+"""What a group call becomes: a custom event of the customer, with the group's id and traits as properties."""
+
 _PURCHASES = frozenset(events.PURCHASE_EVENTS)
 _BUSINESS_IDS = {
     "order_completed": "order_id",
@@ -69,7 +72,10 @@ def triage(call: Call, receipt: Receipt, rules: Rules, position: int = 0) -> Tri
         case "identify":
             id_, made = _id_or_made(id_, receipt, position)
             return Triaged(_identify(stamp, rules, id_), id_, made)
-        case "page":
+        case "group":
+            id_, made = _id_or_made(id_, receipt, position)
+            return Triaged([_membership(stamp, rules, id_)], id_, made)
+        case "page" | "screen":
             return _event("page_viewed", stamp, rules, id_, position)
         case "track":
             return _event(type_of(call.name), stamp, rules, id_, position)
@@ -77,7 +83,7 @@ def triage(call: Call, receipt: Receipt, rules: Rules, position: int = 0) -> Tri
 
 def _stamp(call: Call, receipt: Receipt, rules: Rules) -> _Stamp:
     own = read_time(call.time, call.names.time)
-    sent = read_time(call.sent_at, "sentAt") if own is not None and call.sent_at is not None else None
+    sent = read_time(call.sent_at, call.names.sent) if own is not None and call.sent_at is not None else None
     when = occurred_at(own, sent, receipt.accepted_at)
     if not rules.stepped:
         check_ahead(when, receipt.accepted_at, call.names.time)
@@ -88,16 +94,7 @@ def _event(type_: str | None, stamp: _Stamp, rules: Rules, id_: str | None, posi
     call, workspace = stamp.call, stamp.receipt.workspace
     who = _who(call, workspace, rules, guests=type_ in _PURCHASES)
     told, personal = split_properties(call.properties, call.names.properties)
-    base: dict[str, Any] = {
-        "workspace": workspace,
-        "customer": who.customer,
-        "anonymous": who.anonymous,
-        "anonymous_id": who.anonymous_id,
-        "name": call.name or None,
-        "properties": told,
-        "medium": _medium(call.context),
-        "pii": personal,
-    }
+    base = {**_base(stamp, who), "name": call.name or None, "properties": told, "pii": personal}
     topic: Topic[Any] = CUSTOM
     body: events.Event
     if type_ is None:
@@ -113,19 +110,39 @@ def _event(type_: str | None, stamp: _Stamp, rules: Rules, id_: str | None, posi
     return Triaged(records, id_, made)
 
 
+def _base(stamp: _Stamp, who: Who) -> dict[str, Any]:
+    """What every payload says of whose it is and whence the visit came."""
+    return {
+        "workspace": stamp.receipt.workspace,
+        "customer": who.customer,
+        "anonymous": who.anonymous,
+        "anonymous_id": who.anonymous_id,
+        "medium": _medium(stamp.call.context),
+    }
+
+
+def _membership(stamp: _Stamp, rules: Rules, id_: str) -> Record[Any]:
+    """The customer belongs to a group; the group's personal traits lie apart from the customer's."""
+    call = stamp.call
+    group = read_text(call.group, call.names.group)
+    if group is None:
+        raise Refusal(call.names.group, "is required")
+    who = _who(call, stamp.receipt.workspace, rules)
+    told, personal = split_properties(call.traits, call.names.traits)
+    body = events.CustomEvent(
+        **_base(stamp, who),
+        name=GROUP_JOINED,
+        properties={**told, "group_id": group},
+        pii={"group": personal} if personal else {},
+    )
+    return stamp.record(CUSTOM, GROUP_JOINED, body, id_)
+
+
 def _identify(stamp: _Stamp, rules: Rules, id_: str) -> list[Record[Any]]:
     call, workspace = stamp.call, stamp.receipt.workspace
     who = _who(call, workspace, rules)
     traits, personal = split_traits(call.traits, rules.plain, call.names.traits)
-    body = events.Identified(
-        workspace=workspace,
-        customer=who.customer,
-        anonymous=who.anonymous,
-        anonymous_id=who.anonymous_id,
-        medium=_medium(call.context),
-        traits=traits,
-        pii=personal,
-    )
+    body = events.Identified(**_base(stamp, who), traits=traits, pii=personal)
     records = [stamp.record(CUSTOMERS, "identified", body, id_)]
     if who.anonymous_id is not None:
         records += _merged(stamp, who.anonymous_id, who.customer, id_)
