@@ -43,8 +43,8 @@ test: check ## check, then every suite on the real broker and database
 		--ignore=tests/bench -m "not long and not bench" -v --durations=15
 
 .PHONY: faults
-faults: setup ## the long fault suite: every crash point, under load
-	@$(BIN)/pytest tests/faults -m long -v -s
+faults: setup ## the fault suite, resumable (ROW=17: one row; N=30: runs a row; FRESH=1: anew); writes docs/faults.md
+	@ROW="$(ROW)" N="$(N)" FRESH="$(FRESH)" $(BIN)/python -m tests.faults.run
 
 .PHONY: bench
 bench: setup ## benchmarks: ratios against a ceiling measured in the same run

@@ -79,6 +79,10 @@ def own_port() -> int:
             return port
 
 
+class Stalled(AssertionError):
+    """What was waited for did not happen in time."""
+
+
 @dataclass
 class Toy:
     """One toy process."""
@@ -126,7 +130,8 @@ async def until(holds: Callable[[], bool], complaint: str | Callable[[], str], s
     """Wait until ``holds``; looks from a thread, so that it may block."""
     deadline = time.monotonic() + seconds
     while not await asyncio.to_thread(holds):
-        assert time.monotonic() < deadline, complaint if isinstance(complaint, str) else complaint()
+        if time.monotonic() > deadline:
+            raise Stalled(complaint if isinstance(complaint, str) else complaint())
         await asyncio.sleep(0.05)
 
 
@@ -175,6 +180,9 @@ class Yard:
     async def check(self, sent: list[Record[Any]], *, answered: bool = True) -> None:
         await ledgers.check(self.settings, sent, answered=answered)
 
+    async def compare(self, sent: list[Record[Any]]) -> ledgers.Found:
+        return await ledgers.compare(self.settings, sent)
+
     def logs(self) -> str:
         return "\n".join(f"--- {toy.log.name}\n{toy.log.read_text()[-6000:]}" for toy in self.toys)
 
@@ -195,7 +203,8 @@ class Yard:
             if looks and owned == list(range(self.settings.partitions)) and still and now == last:
                 return
             last = now
-            assert time.monotonic() < deadline, f"not settled: {looks}\n{self.logs()}"
+            if time.monotonic() > deadline:
+                raise Stalled(f"not settled: {looks}\n{self.logs()}")
             await asyncio.sleep(0.05)
 
 

@@ -13,5 +13,5 @@ def upgrade() -> None:
     op.execute("CREATE TABLE tally (key text PRIMARY KEY, p int NOT NULL, n bigint NOT NULL)")
     op.execute(
         "CREATE TABLE applied (seq bigserial PRIMARY KEY, key text, id text, topic text, position bigint,"
-        " appended_at timestamptz, pid int)"
+        " appended_at timestamptz, pid int, applied_at timestamptz DEFAULT clock_timestamp())"
     )

@@ -1,0 +1,11 @@
+"""The rows, a module a family; importing one registers what is in it."""
+
+from importlib import import_module
+
+FAMILIES = ("ingest", "runtime", "stores")
+
+
+def register() -> None:
+    """Put every row that is built into the register."""
+    for family in FAMILIES:
+        import_module(f"{__name__}.{family}")
