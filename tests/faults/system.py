@@ -5,6 +5,7 @@ counters do not.
 """
 
 import asyncio
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
@@ -105,6 +106,37 @@ class System:
                 return True
             await asyncio.sleep(0.05)
         return False
+
+    async def start_again(self, service: str, **extra: str) -> None:
+        """Stop ``service`` and start it with ``extra`` in its environment."""
+        await asyncio.to_thread(self.supervisor.stop, service)
+        environment = self.installation.environment(service) | extra
+        self.supervisor.start(service, [sys.executable, "-m", f"tabiji_{service}"], environment)
+
+    async def up(self, service: str, seconds: float = 60) -> None:
+        """Wait until ``service`` says that it is ready."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            try:
+                if (await self.http.get(f"{self.installation.admin(service)}/readyz")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{service} is not ready")
+
+    async def dies_at_start(self, service: str, point: str, **extra: str) -> None:
+        """Start ``service`` so that it is killed at ``point`` each time, until it has been; it is down afterwards."""
+        before = self.supervisor.restarts(service)
+        await self.start_again(service, TABIJI_FAILPOINTS=f"{point}=kill", **extra)
+        assert await self.died(service, before), f"{service} was never at {point}"
+        await asyncio.to_thread(self.supervisor.stop, service)
+        self.was_hit(point)
+
+    def was_hit(self, point: str) -> None:
+        """Some process was killed at ``point``, by its own word."""
+        hits = self.hits.read_text().splitlines()
+        assert any(line.startswith(f"{point} kill") for line in hits), f"{point} was not hit"
 
     async def settle(self) -> None:
         """Until nothing moves any more at this instant."""

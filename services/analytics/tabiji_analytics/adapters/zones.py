@@ -8,6 +8,9 @@ from typing import Any
 import asyncpg
 
 from tabiji_analytics.adapters.from_facts import query
+from tabiji_common.failpoints import Failpoint
+
+IN_SETTLE = Failpoint("analytics.zones.before_commit", "other zones are rolled up, not committed")
 
 _FILL = (
     "INSERT INTO cohort_cell (workspace, p, zone, currency, cohort, month, active_customers, orders, revenue_minor,"
@@ -30,6 +33,7 @@ async def settle(patient: asyncpg.Pool[Any], zones: Iterable[str]) -> None:
             new = [zone for zone in wanted if zone not in kept]
             await connection.execute(_FILL + query("cohort_cell"), new, None)
             await connection.execute("INSERT INTO rolled_zone (zone) SELECT unnest($1::text[])", new)
+            await IN_SETTLE()
 
 
 async def _kept(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> list[str]:

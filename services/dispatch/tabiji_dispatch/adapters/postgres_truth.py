@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tabiji_common.failpoints import Failpoint
 from tabiji_common.postgres import Connection
 from tabiji_dispatch.adapters.postgres_contacts import add_listings
 from tabiji_dispatch.adapters.postgres_rows import DELIVERY, delivery_of
 from tabiji_dispatch.domain.ledger import FINISHED, State, rows
 from tabiji_dispatch.domain.outcomes import Result
 from tabiji_dispatch.domain.reap import Open, Settlement
+
+IN_SETTLE = Failpoint("dispatch.settle.before_commit", "the results are written, not committed")
 
 # The rows are locked in one order, or two writers could wait for each other.
 _SETTLE = """
@@ -59,7 +62,9 @@ class PostgresTruth:
         if tx is not None:
             return await _settle(tx, settlements)
         async with self._pool.acquire() as connection, connection.transaction():
-            return await _settle(connection, settlements)
+            changed = await _settle(connection, settlements)
+            await IN_SETTLE()
+        return changed
 
     async def open(self, tx: Connection, owned: Sequence[int]) -> list[Open]:
         return [Open(delivery_of(row), row[24], row[25]) for row in await tx.fetch(_OPEN, list(owned))]

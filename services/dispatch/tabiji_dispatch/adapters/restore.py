@@ -10,11 +10,16 @@ import asyncio
 from typing import Any
 
 from tabiji_common.clock import Clock
+from tabiji_common.failpoints import Failpoint
 from tabiji_common.logs import logger
 from tabiji_common.postgres import is_transient
 from tabiji_dispatch import metrics
 
 log = logger(__name__)
+
+IN_EXAMINE = Failpoint("dispatch.examine.before_commit", "the database is looked at before anything starts")
+IN_RELEASE = Failpoint("dispatch.release.before_commit", "a person's release is written, not committed")
+IN_BEAT = Failpoint("dispatch.beat.before_commit", "a heartbeat is written, not committed")
 
 _HERE = """
 SELECT s.system_identifier::text, c.timeline_id::bigint,
@@ -51,6 +56,7 @@ class RestoreWatch:
             elif why:
                 await connection.execute(_HOLD, why)
             metrics.RESTORE.set(bool(why or known["restore"]))
+            await IN_EXAMINE()
         if why:
             log.error("sends are held: the database was restored or cloned", why=why)
         return why
@@ -61,6 +67,7 @@ class RestoreWatch:
             known = await connection.fetchrow(_KNOWN)
             here = await connection.fetchrow(_HERE)
             await connection.execute(_RELEASE, *here, by)
+            await IN_RELEASE()
         metrics.RESTORE.set(0)
         return bool(known["restore"])
 
@@ -84,6 +91,7 @@ class RestoreWatch:
                 await connection.execute(_HOLD, why)
                 log.error("sends are held: the database is another one", changed=why, beat=beat, known=self._beat)
                 restore = True
+            await IN_BEAT()
         self._beat = beat
         metrics.RESTORE.set(bool(restore))
 
