@@ -66,6 +66,7 @@ class Bench:
         rules: Rules | None = None,
         lease: float = 4.0,
         who: str = "one",
+        truth: PostgresTruth | None = None,
     ) -> None:
         self.pool = pool
         self.clock = Stepped()
@@ -74,7 +75,7 @@ class Bench:
         carriers = {name: carrier for name, (carrier, _) in providers.items()}
         shop = Shop("旅路の店", "https://shop.example.com", "http://127.0.0.1:8010", SECRET)
         self.terms = Terms(carriers, rules or Rules(), shop, lease, who)
-        truth = PostgresTruth(pool)
+        truth = truth or PostgresTruth(pool)
         store = Store(
             PostgresIntake(),
             PostgresContacts(SECRET),
