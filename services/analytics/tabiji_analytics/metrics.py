@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from tabiji_common.users import Users
+
 FACTS = Counter("tabiji_analytics_facts_total", "Facts that were new and are kept", ["kind"])
 REPEATS = Counter("tabiji_analytics_repeats_total", "Facts that were known already and changed nothing")
 ORDER_CONFLICTS = Counter(
@@ -29,15 +31,17 @@ RECOMPUTE_SECONDS = Histogram(
 
 @dataclass(slots=True)
 class Counts:
-    """What a turn did, counted once it is committed: new facts by kind, and everything else."""
+    """What a turn did, counted once it is committed: new facts by kind, and everything else; ids found to be users'."""
 
     facts: collections.Counter[str] = field(default_factory=collections.Counter)
     other: collections.Counter[str] = field(default_factory=collections.Counter)
+    users: list[Users] = field(default_factory=list)
 
     def add(self, more: Counts) -> None:
         """Add ``more`` to these."""
         self.facts.update(more.facts)
         self.other.update(more.other)
+        self.users += more.users
 
     def publish(self) -> None:
         """Add these to the metrics."""

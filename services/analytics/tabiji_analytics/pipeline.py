@@ -40,6 +40,7 @@ from tabiji_common.topics import (
     Topic,
     derived_id,
 )
+from tabiji_common.users import Remembered, Users, merges_itself
 
 INPUTS: tuple[Topic[Any], ...] = (
     PURCHASES,
@@ -64,6 +65,7 @@ class Projection:
 
     def __init__(self, books: Books) -> None:
         self._books = books
+        self._users = Remembered()
 
     async def apply(self, tx: Connection, turn: Turn) -> Applied:
         """Fold the turn; the runtime commits it together with the offsets.
@@ -105,10 +107,12 @@ class Projection:
         return total
 
     async def _fold(self, tx: Connection, records: Sequence[Received], now: datetime, applied: Applied) -> None:
+        asked = {received.key for received in records if received.type == "merged" and _leaves(received)}
+        users = Users(self._users, await self._books.ids.users(tx, asked) if asked else ())
         readings = []
         for received in records:
             try:
-                reading = read(received)
+                reading = read(received, users)
             except Reject as error:
                 applied.rejected.append((received, str(error)))
                 continue
@@ -116,13 +120,18 @@ class Projection:
                 readings.append(reading)
         for segment in segments(readings):
             await self._project(tx, segment, now, applied)
+        await self._books.ids.remember(tx, users)
+        applied.notes.users.append(users)
 
     def committed(self, turn: Turn, applied: Applied) -> None:  # noqa: ARG002 - the protocol's
         """Count what the turn did."""
         applied.notes.publish()
+        for users in applied.notes.users:
+            self._users.committed(users.new, users.gone)
 
-    async def changed(self, owned: frozenset[int]) -> None:
-        """Nothing is remembered between turns."""
+    async def changed(self, owned: frozenset[int]) -> None:  # noqa: ARG002 - the protocol's
+        """Forget which ids are known to be users': another owner may have erased one."""
+        self._users.clear()
 
     async def status(self, connection: Connection, owned: frozenset[int], now: datetime) -> Status:  # noqa: ARG002
         """Nothing is ever due here."""
@@ -259,6 +268,10 @@ class Projection:
             done = ErasureDone(workspace=workspace, customer=customer, service="analytics")
             id_ = derived_id("erasure_done", "analytics", workspace, customer, cause)
             applied.records.append(CUSTOMERS.record(done, id=id_, source=SOURCE, occurred_at=now, accepted_at=now))
+
+
+def _leaves(received: Received) -> bool:
+    return merges_itself(received.key, received.body)
 
 
 def _from_outside(error: Exception) -> bool:

@@ -14,6 +14,7 @@ from tabiji_analytics.domain.funnel import FunnelCell
 from tabiji_analytics.domain.ledger import Orders, Placing
 from tabiji_analytics.domain.messages import Message
 from tabiji_common.postgres import Connection
+from tabiji_common.users import Users
 
 
 class OrderBook(Protocol):
@@ -102,6 +103,18 @@ class Rollups(Protocol):
         ...
 
 
+class Ids(Protocol):
+    """Which ids are users'."""
+
+    async def users(self, tx: Connection, keys: Collection[str]) -> set[str]:
+        """Those of these customer keys that are users'."""
+        ...
+
+    async def remember(self, tx: Connection, users: Users) -> None:
+        """Keep what was found out about ids."""
+        ...
+
+
 class People(Protocol):
     """Who is who."""
 
@@ -132,3 +145,4 @@ class Books:
     moves: MoveBook
     rollups: Rollups
     people: People
+    ids: Ids

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka.turn import Applied, Status, Turn
 from tabiji_common.postgres import Connection
 from tabiji_common.topics import CUSTOMERS, ENGAGEMENTS, EVENT_TOPICS, JOURNEY_COMMANDS, OUTCOMES, Topic, split_key
+from tabiji_common.users import Remembered, Users, merges_itself
 from tabiji_journey import metrics
 from tabiji_journey.domain import advance as engine
 from tabiji_journey.domain.arrival import Told, matters, told
@@ -66,6 +67,7 @@ class Notes:
     handed_over: int = 0
     errors: dict[Place, list[datetime]] = field(default_factory=dict)
     paused: list[str] = field(default_factory=list)
+    users: Users = field(default_factory=Users)
 
 
 class JourneyPipeline:
@@ -79,17 +81,18 @@ class JourneyPipeline:
         self._unread: frozenset[int] = frozenset()
         self._first_sends: dict[str, tuple[str, int]] = {}
         self._errors: dict[Place, list[datetime]] = {}
+        self._users = Remembered()
 
     async def apply(self, tx: Connection, turn: Turn) -> Applied:
         """Fold the turn; see ``tabiji_common.kafka.turn.Stateful``."""
-        notes = Notes()
+        notes = Notes(users=Users(self._users))
         applied = Applied(notes=notes)
         catalogs = await self._journeys.catalogs(tx)
-        batch = self._gather(turn, catalogs, applied)
+        batch = self._gather(turn, catalogs, applied, notes.users)
         await self._gather_released(tx, turn, batch)
         await self._gather_due(tx, turn, catalogs, batch, applied)
         states = await self._customers.load(tx, _wanted(batch, catalogs))
-        writes = Writes(turn.owned)
+        writes = Writes(turn.owned, notes.users)
         for key, work in batch.items():
             catalog = catalogs.get(split_key(key)[0], _NO_JOURNEYS)
             try:
@@ -112,6 +115,7 @@ class JourneyPipeline:
         notes: Notes = applied.notes
         self._first_sends |= notes.first_sends
         self._errors |= notes.errors
+        self._users.committed(notes.users.new, notes.users.gone)
         for journey in notes.paused:
             log.error("journey_paused", journey=journey, reason=FAULTY)
         _count(notes, applied)
@@ -121,6 +125,7 @@ class JourneyPipeline:
         self._unread = owned
         self._first_sends = {id_: who for id_, who in self._first_sends.items() if who[1] in owned}
         self._errors.clear()
+        self._users.clear()
 
     async def status(self, connection: Connection, owned: frozenset[int], now: datetime) -> Status:
         """Timers of ``owned``: the next one, and those that are due."""
@@ -130,7 +135,7 @@ class JourneyPipeline:
     # --- gathering ----------------------------------------------------------------------------------------------------
 
     @staticmethod
-    def _gather(turn: Turn, catalogs: Mapping[str, Catalog], applied: Applied) -> dict[str, Work]:
+    def _gather(turn: Turn, catalogs: Mapping[str, Catalog], applied: Applied, users: Users) -> dict[str, Work]:
         """The records that can matter, by customer, in order."""
         batch: dict[str, Work] = {}
         for received in turn.records:
@@ -140,6 +145,9 @@ class JourneyPipeline:
             except Reject as rejection:
                 applied.rejected.append((received, str(rejection)))
                 continue
+            body = users.read(received.key, received.partition, received.body)
+            if body is not received.body:
+                record = replace(record, body=body)
             if matters(record):
                 batch.setdefault(received.key, Work(received.partition)).records.append(record)
         return batch
@@ -221,6 +229,8 @@ def _wanted(batch: Mapping[str, Work], catalogs: Mapping[str, Catalog]) -> Wante
                     wanted.entries.add((key, running.definition.id, entry))
             elif isinstance(record.body, Outcome):
                 wanted.enrollments.add((key, record.body.enrollment))
+            elif merges_itself(key, record.body):
+                wanted.merging.add(key)
             elif isinstance(record.body, Enroll):
                 wanted.entries.add((key, record.body.journey, record.body.key))
     return wanted

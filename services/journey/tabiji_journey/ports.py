@@ -16,11 +16,15 @@ from tabiji_journey.domain.writes import Writes
 
 @dataclass(slots=True)
 class Wanted:
-    """What to load: customers with live enrollments, ended ones by (customer, journey, key) and (customer, id)."""
+    """What to load: customers with live enrollments, ended ones by (customer, journey, key) and (customer, id).
+
+    Of those ``merging`` into another one it must be told whether they are users.
+    """
 
     customers: list[str] = field(default_factory=list)
     entries: set[tuple[str, str, str]] = field(default_factory=set)
     enrollments: set[tuple[str, str]] = field(default_factory=set)
+    merging: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

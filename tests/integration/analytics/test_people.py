@@ -127,6 +127,25 @@ async def test_two_known_customers_said_to_be_one_are_recorded_and_nothing_moves
     assert yard.counts.other["merge_pending"] == 1
 
 
+async def test_an_id_that_was_a_users_is_a_known_customer_whatever_its_merge_says(yard: Yard) -> None:
+    await yard.feed([order("bob", "1", "2024-01-10"), merged("bob", "ann"), merged("bob", "ann", under="ann")])
+    await yard.feed([merged("bob", "cid"), order("bob", "2", "2024-02-10")])
+
+    assert {row[0] for row in await yard.pool.fetch("SELECT customer FROM order_fact")} == {"bob"}
+    pairs = await yard.pool.fetch("SELECT source, target FROM merge_pending ORDER BY 2")
+    assert [tuple(row) for row in pairs] == [("bob", "ann"), ("bob", "cid")]
+    assert await yard.pool.fetchval("SELECT count(*) FROM merged") == 0
+    assert yard.counts.other["merge_pending"] == 2
+    await assert_true(yard)
+
+
+async def test_an_erased_user_may_come_back_as_a_visitor(yard: Yard) -> None:
+    await yard.feed([order("bob", "1", "2024-01-10"), erased("bob"), merged("bob", "ann")])
+
+    assert await yard.pool.fetchval("SELECT target FROM merged") == "ann"
+    assert await yard.pool.fetch("SELECT key FROM user_id WHERE key LIKE '%bob'") == []
+
+
 async def test_a_thousand_facts_go_in_records_of_five_hundred(yard: Yard) -> None:
     await yard.feed([order("anon", str(n), at("2024-01-01"), 1) for n in range(1200)], cut=5000)
     turns = await yard.feed([merged("anon", "ann")])

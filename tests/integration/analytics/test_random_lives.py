@@ -28,7 +28,8 @@ currencies = st.sampled_from(["JPY", "JPY", "JPY", "USD"])
 
 
 def viewed(customer: str, when: Any, medium: str | None) -> Received:
-    body = events.PageViewed(workspace="demo", customer=customer, medium=medium)
+    anonymous = customer.startswith("anon")
+    body = events.PageViewed(workspace="demo", customer=customer, medium=medium, anonymous=anonymous)
     return record(PAGE_VIEWS, body, f"v-{customer}-{when}", when)
 
 

@@ -70,10 +70,11 @@ def order(
     event: str | None = None,
     workspace: str = "demo",
 ) -> Received:
-    """An ``order_completed``."""
+    """An ``order_completed``; a visitor's where the customer is called so."""
     body = events.OrderCompleted(
         workspace=workspace,
         customer=customer,
+        anonymous=customer.startswith("anon"),
         order_id=order_id,
         amount_minor=amount,
         currency=currency,
@@ -91,15 +92,15 @@ def refund(
     **more: Any,
 ) -> Received:
     """An ``order_refunded``."""
-    body = events.OrderRefunded(
-        workspace="demo", customer=customer, order_id=order_id, amount_minor=amount, refund_id=refund_id, **more
-    )
+    who: dict[str, Any] = {"workspace": "demo", "customer": customer, "anonymous": customer.startswith("anon")}
+    body = events.OrderRefunded(**who, order_id=order_id, amount_minor=amount, refund_id=refund_id, **more)
     return record(PURCHASES, body, f"r-{order_id}-{refund_id}-{amount}-{when}", when)
 
 
 def cancel(customer: str, order_id: str, when: str | datetime = "2024-05-01") -> Received:
     """An ``order_cancelled``."""
-    body = events.OrderCancelled(workspace="demo", customer=customer, order_id=order_id)
+    anonymous = customer.startswith("anon")
+    body = events.OrderCancelled(workspace="demo", customer=customer, order_id=order_id, anonymous=anonymous)
     return record(PURCHASES, body, f"c-{order_id}", when)
 
 

@@ -25,6 +25,7 @@ from tabiji_common.topics import (
     Topic,
     identity_hash,
 )
+from tabiji_common.users import Users
 
 NOW = datetime(2024, 1, 10, tzinfo=UTC)
 WHO: dict[str, Any] = {"workspace": "demo", "customer": "ann"}
@@ -96,13 +97,13 @@ def test_a_date_that_no_view_can_hold_is_refused(when: datetime) -> None:
         list(facts_in(events.PageViewed(**WHO), ID, "page_viewed", when))
 
 
-def test_events_without_a_fact_are_not_even_decoded() -> None:
-    view = received(PAGE_VIEWS, events.PageViewed(**WHO, product_id="p"))
-
-    assert read(view) is None
-    assert view._body is None
-    assert read(received(ANALYTICS_COMMANDS, commands.UnparkAnalytics(**WHO))) is None
-    assert read(received(CUSTOMERS, events.ConsentGiven(**WHO, channel="email"))) is None
+def test_events_without_a_fact_say_nothing_but_whose_id_it_is() -> None:
+    users = Users()
+    assert read(received(ANALYTICS_COMMANDS, commands.UnparkAnalytics(**WHO)), users) is None
+    assert users.new == {}
+    assert read(received(PAGE_VIEWS, events.PageViewed(**WHO, product_id="p")), users) is None
+    assert read(received(CUSTOMERS, events.ConsentGiven(**WHO, channel="email")), users) is None
+    assert list(users.new) == ["demo:ann"]
 
 
 def test_a_segment_ends_where_an_erased_customer_comes_back() -> None:
@@ -113,7 +114,9 @@ def test_a_segment_ends_where_an_erased_customer_comes_back() -> None:
         return received(PURCHASES, body, f"e{n}")
 
     gone = received(CUSTOMERS, events.Erased(**WHO), "gone")
-    readings = [read(one) for one in (bought(1, "ann"), gone, bought(2, "bob"), bought(3, "ann"), bought(4, "ann"))]
+    readings = [
+        read(one, Users()) for one in (bought(1, "ann"), gone, bought(2, "bob"), bought(3, "ann"), bought(4, "ann"))
+    ]
     cut = list(segments(reading for reading in readings if reading))
 
     assert [[reading.received.id for reading in segment] for segment in cut] == [["e1", "gone", "e2"], ["e3", "e4"]]
@@ -180,7 +183,7 @@ def test_facts_survive_a_handover() -> None:
 
 def test_a_fact_that_moved_three_times_stays() -> None:
     body = commands.FactsHandover(**WHO, source="x", facts=[{"kind": "cancel", "order": "AAA="}], hops=3)
-    reading = read(received(ANALYTICS_HANDOVERS, body))
+    reading = read(received(ANALYTICS_HANDOVERS, body), Users())
     assert reading is not None
 
     batch = Batch().sort([reading], {("demo", "ann"): "bob"})

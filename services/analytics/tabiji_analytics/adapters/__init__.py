@@ -1,5 +1,6 @@
 """What analytics needs of the outside, by technology: all of it is PostgreSQL."""
 
+from tabiji_analytics.adapters.ids import PostgresIds
 from tabiji_analytics.adapters.messages import PostgresMessages
 from tabiji_analytics.adapters.moves import PostgresMoves
 from tabiji_analytics.adapters.orders import PostgresOrders
@@ -18,4 +19,5 @@ def books() -> Books:
         PostgresMoves(),
         PostgresRollups(),
         PostgresPeople(),
+        PostgresIds(),
     )

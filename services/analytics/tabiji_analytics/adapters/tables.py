@@ -125,6 +125,12 @@ merged = sa.Table(
     sa.Index("merged_target", "workspace", "target"),
     comment="Anonymous visitors whose facts go to the customer they turned out to be",
 )
+user_id = sa.Table(
+    "user_id",
+    metadata,
+    sa.Column("key", sa.Text(collation="C"), primary_key=True),
+    comment="Ids that were a user's in some event: no merge takes anything away from them",
+)
 merge_pending = sa.Table(
     "merge_pending",
     metadata,

@@ -23,6 +23,7 @@ from tabiji_common.commands import FactsHandover
 from tabiji_common.events import Erased, Event, Merged
 from tabiji_common.kafka.turn import Received
 from tabiji_common.topics import ANALYTICS_COMMANDS, CUSTOM, PAGE_VIEWS, identity_hash, split_key
+from tabiji_common.users import Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,15 @@ class Reading:
     erased: bool = False
 
 
-def read(received: Received) -> Reading | None:
-    """What a record says, ``None`` where analytics has no use for it; raises ``Reject``."""
+def read(received: Received, users: Users) -> Reading | None:
+    """What a record says, ``None`` where analytics has no use for it; ``users`` learns of it; raises ``Reject``."""
     topic = received.topic
     if topic == ANALYTICS_COMMANDS.name:
         return None
+    body = users.read(received.key, received.partition, received.body)
     if topic in {PAGE_VIEWS.name, CUSTOM.name} and b'"medium"' not in received.value:
         return None
     who = split_key(received.key)
-    body = received.body
     if isinstance(body, FactsHandover):
         return Reading(received, who, handover.unpack(body), body.hops)
     if isinstance(body, Merged):

@@ -45,6 +45,7 @@ SELECT e.customer, e.body::text FROM enrollment e
 JOIN unnest($5::text[], $6::text[]) AS named(customer, id) ON named.id = e.id AND named.customer = e.customer
 WHERE NOT e.live
 """
+_USERS = "SELECT key FROM user_id WHERE key = ANY($1::text[])"
 _TAKE_KEPT = """
 WITH taken AS (DELETE FROM anonymous_event WHERE key = ANY($1::text[]) RETURNING *)
 SELECT key, topic, id, type, source, occurred_at, mode, body_hash, value FROM taken ORDER BY n
@@ -81,6 +82,9 @@ class StoredCustomers:
                 _TIES.decode(row["ties"]),
                 row["merged_into"] or "",
             )
+        if wanted.merging:
+            for row in await tx.fetch(_USERS, sorted(wanted.merging)):
+                states[row["key"]] = replace(states[row["key"]], user=True)
         for key, enrollments in (await self._enrollments(tx, keys, wanted)).items():
             states[key] = replace(states[key], enrollments=enrollments)
         return states

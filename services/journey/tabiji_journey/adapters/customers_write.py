@@ -77,6 +77,8 @@ SELECT DISTINCT ON (customer, other) * FROM unnest($1::int[], $2::text[], $3::te
   AS new(p, customer, other, at)
 ON CONFLICT (customer, other) DO NOTHING
 """
+_USERS = "INSERT INTO user_id (key, p) SELECT * FROM unnest($1::text[], $2::int[]) ON CONFLICT DO NOTHING"
+_NO_USERS = "DELETE FROM user_id WHERE key = ANY($1::text[])"
 _PAUSES = """
 UPDATE journey_state AS state SET paused = new.reason, since = $4
 FROM unnest($1::text[], $2::text[], $3::text[]) AS new(workspace, journey, reason)
@@ -119,6 +121,9 @@ async def write_all(
         await _run(tx, _KEPT, [_kept_row(p, key, told) for p, key, told in writes.kept])
         await tx.execute(_KEPT_TRIM, sorted({key for _, key, _ in writes.kept}), keep_events)
     await _run(tx, _PENDING, writes.pending)
+    if writes.users.gone:
+        await tx.execute(_NO_USERS, sorted(writes.users.gone))
+    await _run(tx, _USERS, sorted(writes.users.new.items()))
     if writes.pauses:
         await tx.execute(_PAUSES, *map(list, zip(*writes.pauses, strict=True)), now)
 

@@ -137,6 +137,13 @@ anonymous_event = sa.Table(
     sa.Index("anonymous_event_age", "p", "accepted_at"),
     comment="Events of visitors not yet known, 30 days and 1,000 of each",
 )
+user_id = sa.Table(
+    "user_id",
+    metadata,
+    sa.Column("key", _id, primary_key=True),
+    sa.Column("p", sa.Integer, nullable=False),
+    comment="Ids that were a user's in some event: no merge takes anything away from them",
+)
 merge_pending = sa.Table(
     "merge_pending",
     metadata,

@@ -81,7 +81,7 @@ class _Fold:
         self.enrolled.fire(lambda due: due < record.now)
         match body:
             case events.Merged():
-                self._merged(body, record.now)
+                self._merged(record, body)
             case events.Erased():
                 self._erase(record)
             case events.Event():
@@ -109,13 +109,14 @@ class _Fold:
             self.out.passed.append((record, target))
         return ""
 
-    def _merged(self, body: events.Merged, now: datetime) -> None:
+    def _merged(self, record: Told, body: events.Merged) -> None:
+        """Which of the two is read here, and whether the one that is to leave is a user (``tabiji_common.users``)."""
+        mine = body.source == self.ids.customer
         if body.source == body.target:
             return
-        if body.known:
-            other = body.target if body.source == self.ids.customer else body.source
-            self.out.pending.append((other, now))
-        elif body.source == self.ids.customer:
+        if body.known or (mine and self.state.user):
+            self._pend(record, body.target if mine else body.source)
+        elif mine:
             target = self.state.merged_into or body.target  # of several merges the first stands
             self.out.merged = self.out.merged or target
             self.out.passed.extend((kept, target) for kept in self.out.kept)
@@ -124,6 +125,15 @@ class _Fold:
         elif body.source not in self.state.ties.visitors:
             ties = replace(self.state.ties, visitors=(*self.state.ties.visitors, body.source))
             self.state = replace(self.state, ties=ties)
+
+    def _pend(self, record: Told, other: str) -> None:
+        """Two known customers stay two. The other one's owner took this one for its visitor, and is told otherwise."""
+        self.out.pending.append((other, record.now))
+        if not record.arrival.body.known:
+            self.out.answered.append((other, record))
+        visitors = tuple(one for one in self.state.ties.visitors if one != other)
+        if visitors != self.state.ties.visitors:
+            self.state = replace(self.state, ties=replace(self.state.ties, visitors=visitors))
 
     def _erase(self, record: Told) -> None:
         mine = self.enrolled

@@ -18,6 +18,7 @@ from tabiji_common.topics import (
     derived_id,
     split_key,
 )
+from tabiji_journey.domain.arrival import Told
 from tabiji_journey.domain.model import Cancel, Ids, Moved, Send
 from tabiji_journey.domain.state import Folded
 
@@ -46,6 +47,7 @@ def outgoing(folded: Folded, seen: commands.Seen, now: datetime) -> Outgoing:
                 out.records.append(cancel(ids, effect, now))
     for event, target in folded.passed:
         out.records.append(handover(ids.workspace, target, event, event.hops + 1, now))
+    out.records.extend(known(ids, target, record, now) for target, record in folded.answered)
     for record in folded.erased:
         out.records.extend(erased(ids.workspace, visitor, record.id, now) for visitor in folded.forgotten)
         out.records.append(erasure_done(ids, record.id, now))
@@ -129,6 +131,13 @@ def handover(workspace: str, target: str, event: Any, hops: int, now: datetime) 
     )
     id_ = derived_id("handover", workspace, event.source, event.id, target)
     return _record(JOURNEY_COMMANDS, body, "handover", id_, event.occurred_at, now, Mode(event.mode))
+
+
+def known(ids: Ids, target: str, record: Told, now: datetime) -> Record[Any]:
+    """Tell ``target`` that who was said to be it is a known customer."""
+    body = events.Merged(workspace=ids.workspace, customer=target, source=ids.customer, target=target, known=True)
+    id_ = derived_id("known", ids.workspace, record.source, record.id, target)
+    return _record(CUSTOMERS, body, "merged", id_, record.occurred_at, now, Mode(record.mode))
 
 
 def erased(workspace: str, visitor: str, cause: str, now: datetime) -> Record[Any]:

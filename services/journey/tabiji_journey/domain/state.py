@@ -23,13 +23,17 @@ class Ties:
 
 @dataclass(frozen=True, slots=True)
 class CustomerState:
-    """All that is loaded of one customer: those of its enrollments that an input could still concern, by id."""
+    """All that is loaded of one customer: those of its enrollments that an input could still concern, by id.
+
+    ``user`` says that the id was a user's before; it is only asked where a merge needs it.
+    """
 
     key: str
     profile: Profile = EMPTY
     memory: Memory = NOTHING
     ties: Ties = Ties()
     merged_into: str = ""
+    user: bool = False
     enrollments: dict[str, Enrollment] = field(default_factory=dict)
 
 
@@ -44,6 +48,7 @@ class Folded:
     erased      the records that asked to forget the customer; what it had is in ``gone``
     forgotten   visitors who had turned out to be the erased customer
     pending     (other customer, time) of merges between two known customers
+    answered    (customer id, merge) to be told that who is said to be it is a known customer
     refused     (journey, reason) of entries that did not happen
     """
 
@@ -58,6 +63,7 @@ class Folded:
     gone: dict[str, Enrollment] = field(default_factory=dict)
     forgotten: tuple[str, ...] = ()
     pending: list[tuple[str, datetime]] = field(default_factory=list)
+    answered: list[tuple[str, Told]] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     conflicts: int = 0
     evicted: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tabiji_common.users import Users
 from tabiji_journey.domain.arrival import Told
 from tabiji_journey.domain.catalog import Catalog
 from tabiji_journey.domain.model import Enrollment, Moved
@@ -30,10 +31,11 @@ class Writes:
     """Everything that one turn writes; each row carries p.
 
     ``erased`` are (customer key, id of the record that asked); ``forgotten`` their enrollments, which stay without
-    saying whose they were.
+    saying whose they were; ``users`` which ids turned out to be users'.
     """
 
     owned: frozenset[int]
+    users: Users = field(default_factory=Users)
     customers: list[tuple[int, CustomerState]] = field(default_factory=list)
     enrollments: list[EnrollmentWrite] = field(default_factory=list)
     moves: list[tuple[int, Moved]] = field(default_factory=list)

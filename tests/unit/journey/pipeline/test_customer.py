@@ -1,11 +1,16 @@
 """The fold of one customer: events against timers, exits, restarts, handovers, pauses."""
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 
 from tabiji_common import commands, events
+from tabiji_common.commands import Seen
 from tabiji_common.kafka.turn import Received
 from tabiji_common.topics import Mode
 from tabiji_journey.domain.model import Moved
+from tabiji_journey.domain.outgoing import outgoing
 from tests.unit.journey.pipeline.people import (
     CART,
     MONDAY,
@@ -239,7 +244,28 @@ def test_two_known_customers_are_not_merged(ann: Person) -> None:
     body = events.Merged(workspace="w", customer="ann", source="ann", target="bea", known=True)
     ann.meets(received(body, "m", MONDAY))
     assert ann.last.pending == [("bea", MONDAY)]
+    assert ann.last.answered == []
     assert ann.state.merged_into == ""
+
+
+def test_a_users_merge_moves_nothing_and_the_other_customer_is_told(ann: Person) -> None:
+    ann.state = replace(ann.state, user=True)
+    ann.meets(received(events.Merged(workspace="w", customer="ann", source="ann", target="bea"), "m", MONDAY))
+    assert ann.last.pending == [("bea", MONDAY)]
+    assert ann.state.merged_into == ""
+    [answer] = outgoing(ann.last, Seen(cluster="", offsets={}), MONDAY).records
+    assert (answer.key, answer.body.source, answer.body.target, answer.body.known) == ("w:bea", "ann", "bea", True)
+
+
+def test_a_customer_told_that_its_visitor_is_a_user_does_not_take_it_along_when_erased(ann: Person) -> None:
+    body = events.Merged(workspace="w", customer="ann", source="bea", target="ann")
+    ann.meets(received(body, "m", MONDAY))
+    assert ann.state.ties.visitors == ("bea",)
+    ann.meets(received(msgspec.structs.replace(body, known=True), "k", MONDAY))
+    assert ann.last.pending == [("bea", MONDAY)]
+    assert ann.last.answered == []
+    ann.meets(received(events.Erased(workspace="w", customer="ann"), "e", after(hours=1)))
+    assert ann.last.forgotten == ()
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
