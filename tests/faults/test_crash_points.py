@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.faults.system import System, system
 from tests.faults.test_desk_points import DESK_POINTS
 
@@ -70,6 +72,7 @@ async def kill_round(yard: System, service: str, point: str, number: int) -> Non
     await yard.check()
 
 
+@pytest.mark.timeout(900)
 def test_sigkill_at_every_failpoint(
     kafka: Any, postgres: Any, database: str, topic_prefix: str, tmp_path: Path
 ) -> None:
