@@ -23,7 +23,7 @@ from tabiji_dispatch.domain.ledger import UNFINISHED, Move, State
 from tabiji_dispatch.domain.message import Intent
 from tabiji_dispatch.domain.pick import Moment, Put, Terms, pick
 from tabiji_dispatch.domain.reap import lost, over, watch
-from tabiji_dispatch.domain.register import concerns, fold_all
+from tabiji_dispatch.domain.register import came_back, concerns, fold_all
 from tabiji_dispatch.domain.triage import Batch, triage
 from tabiji_dispatch.ports import (
     Announcements,
@@ -176,7 +176,9 @@ class Dispatch:
             return
         contacts = self._store.contacts
         loaded = await contacts.load(tx, {change.customer_key: change.p for change in changes})
-        folded = fold_all(loaded, changes, self._terms.shop.secret, turn.now)
+        asked = came_back(changes)
+        sent_to = await self._store.truth.sent_to(tx, asked) if asked else {}
+        folded = fold_all(loaded, changes, self._terms.shop.secret, turn.now, sent_to)
         applied.records += folded.records
         if folded.erased:
             notes.ended += await contacts.erase(tx, list(folded.erased.values()), turn.now)

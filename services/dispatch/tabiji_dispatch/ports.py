@@ -123,6 +123,10 @@ class Truth(Protocol):
         """The attempts of these partition numbers that have no result yet."""
         ...
 
+    async def sent_to(self, tx: Connection, messages: Mapping[str, str]) -> dict[str, bytes]:
+        """Of ``messages`` (message key: customer key), the keyed hashes of the addresses they last went to."""
+        ...
+
 
 class Announcements(Protocol):
     """Settled deliveries on their way out."""

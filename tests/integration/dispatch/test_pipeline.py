@@ -198,6 +198,19 @@ async def test_a_hard_bounce_and_a_rejected_address_are_left_alone(bench: Bench,
     assert sink.taken == []
 
 
+async def test_a_late_bounce_leaves_the_address_that_the_customer_has_now(bench: Bench, sink: Sink) -> None:
+    await bench.turn(*known(), send("m1"))
+    await bench.settle()
+    await bench.turn(identified("c1", NOON + timedelta(minutes=1), email="new@example.com"))
+    for n, key in enumerate(("m1", "another's", None)):
+        bounce = events.EmailBounced(workspace="demo", customer="c1", channel="email", message_key=key)
+        await bench.turn(received(ENGAGEMENTS, bounce, f"b{n}", at=NOON + timedelta(seconds=n)))
+    await bench.turn(send("m2"), *known("c2", email="c1@example.com"), send("m3", "c2"))
+    await bench.settle()
+    assert sorted(bench.said())[1:] == [("m2", "sent", ""), ("m3", "suppressed", "suppression_list")]
+    assert [recipients for recipients, _ in sink.taken] == [["c1@example.com"], ["new@example.com"]]
+
+
 async def test_erasure_leaves_no_personal_data_and_no_later_send(bench: Bench, sink: Sink) -> None:
     marker = "marker-7431"
     await stop(bench, "global")

@@ -17,7 +17,7 @@ from tabiji_dispatch.domain.consent import (
     customer_hash,
     fold,
 )
-from tabiji_dispatch.domain.register import fold_all
+from tabiji_dispatch.domain.register import came_back, fold_all
 from tabiji_dispatch.domain.triage import Change
 from tests.unit.dispatch.make import HOUR, NOON
 
@@ -126,6 +126,35 @@ def test_a_batch_folds_in_order_and_lists_the_address_of_its_time() -> None:
     assert folded.contacts["demo:c1"].value("email") == "b@example.com"
     hashed = address_hash("s", "demo", "email", "a@example.com")
     assert folded.listings == [Listing("demo", "email", hashed, "all", "bounced", NOON + HOUR)]
+
+
+NEW, OLD = (address_hash("s", "demo", "email", f"{name}@example.com") for name in ("new", "old"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "sent_to", "listed"),
+    [
+        ({"message_key": "m"}, {"m": OLD}, [OLD]),
+        ({"message_key": "m"}, {}, []),  # a message nobody here sent, and an address that came after it
+        ({"pii": {"email": " Old@example.com"}}, {}, [OLD]),
+        ({"message_key": "m", "pii": {"email": "old@example.com"}}, {"m": NEW}, [OLD]),
+        ({}, {}, []),
+    ],
+)
+def test_a_late_bounce_lists_the_address_of_its_message_and_never_the_one_that_came_after(
+    fields: dict[str, Any], sent_to: dict[str, bytes], listed: list[bytes]
+) -> None:
+    moved = fold(NOBODY, identified(email="new@example.com"), NOON + HOUR)
+    bounce = change(events.EmailBounced(**WHO, **fields), NOON)
+    folded = fold_all({"demo:c1": moved}, [bounce], "s", NOON, sent_to)
+    assert [listing.hash for listing in folded.listings] == listed
+
+
+def test_only_bad_addresses_are_asked_for() -> None:
+    opened, bounced = events.EmailOpened(**WHO, message_key="a"), events.EmailBounced(**WHO, message_key="b")
+    assert came_back([change(opened, NOON), change(bounced, NOON), change(events.EmailBounced(**WHO), NOON)]) == {
+        "b": "demo:c1"
+    }
 
 
 def test_an_erasure_is_answered_each_time_and_done_once() -> None:

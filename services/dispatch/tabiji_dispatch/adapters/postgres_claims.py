@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from tabiji_common.postgres import Connection
 from tabiji_dispatch.adapters.postgres_candidates import search
 from tabiji_dispatch.domain.claim import Controls
+from tabiji_dispatch.domain.consent import address_hash
 from tabiji_dispatch.domain.ledger import FINISHED, State, after
 from tabiji_dispatch.domain.message import Intent
 from tabiji_dispatch.domain.pick import Candidate, Put
@@ -20,16 +21,16 @@ UNION ALL SELECT 'restore', '', '' FROM installation WHERE restore
 """
 _CLAIM = """
 WITH asked AS (
-    SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::bytea[], $5::text[])
-        AS t(key, token, provider, request, version)
+    SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::bytea[], $5::text[], $9::bytea[])
+        AS t(key, token, provider, request, version, address)
 ), claimed AS (
     UPDATE delivery d SET state = 'sending', token = asked.token, lease_until = $6, claimed_by = $7, reason = '',
         wake_at = NULL, first_attempt_at = coalesce(d.first_attempt_at, $8)
     FROM asked WHERE d.message_key = asked.key AND d.state = 'queued' AND d.token = asked.token - 1
     RETURNING d.message_key
 )
-INSERT INTO attempt (message_key, token, provider, request, template_version, at, lease_until)
-SELECT asked.key, asked.token, asked.provider, asked.request, asked.version, $8, $6
+INSERT INTO attempt (message_key, token, provider, request, template_version, address, at, lease_until)
+SELECT asked.key, asked.token, asked.provider, asked.request, asked.version, asked.address, $8, $6
 FROM asked JOIN claimed ON claimed.message_key = asked.key
 RETURNING message_key
 """
@@ -88,7 +89,7 @@ class PostgresClaims:
     ) -> set[str]:
         if puts:
             await _put(tx, puts, now)
-        return await _claim(tx, intents, who, wall) if intents else set()
+        return await self._claim(tx, intents, who, wall) if intents else set()
 
     async def release(
         self, tx: Connection, until: Mapping[int, datetime], controls: Controls | None, limit: int
@@ -102,24 +103,27 @@ class PostgresClaims:
             await tx.execute(_REROUTE, list(until), list(self._routes), list(self._routes.values()))
         return count
 
+    async def _claim(self, tx: Connection, intents: Sequence[Intent], who: str, wall: datetime) -> set[str]:
+        letters = [one.letter for one in intents]
+        fresh = [one for one in intents if one.token == 1 or one.delivery.first_attempt_at is None]
+        claimed = await tx.fetch(
+            _CLAIM,
+            [one.delivery.key for one in intents],
+            [one.token for one in intents],
+            [one.delivery.provider for one in intents],
+            [letter.digest() for letter in letters],
+            [letter.template_version for letter in letters],
+            wall + timedelta(seconds=intents[0].lease),
+            who,
+            wall,
+            [self._where(one) for one in intents],
+        )
+        if fresh:
+            await _freeze(tx, fresh)
+        return {row[0] for row in claimed}
 
-async def _claim(tx: Connection, intents: Sequence[Intent], who: str, wall: datetime) -> set[str]:
-    letters = [one.letter for one in intents]
-    fresh = [one for one in intents if one.token == 1 or one.delivery.first_attempt_at is None]
-    claimed = await tx.fetch(
-        _CLAIM,
-        [one.delivery.key for one in intents],
-        [one.token for one in intents],
-        [one.delivery.provider for one in intents],
-        [letter.digest() for letter in letters],
-        [letter.template_version for letter in letters],
-        wall + timedelta(seconds=intents[0].lease),
-        who,
-        wall,
-    )
-    if fresh:
-        await _freeze(tx, fresh)
-    return {row[0] for row in claimed}
+    def _where(self, one: Intent) -> bytes:
+        return address_hash(self._secret, one.delivery.workspace, one.letter.channel, one.letter.address)
 
 
 async def _freeze(tx: Connection, intents: Sequence[Intent]) -> None:

@@ -55,6 +55,8 @@ _FORGET = (
     "DELETE FROM contact WHERE customer_key = ANY($1)",
     "DELETE FROM consent WHERE customer_key = ANY($1)",
     "DELETE FROM body WHERE customer_key = ANY($1)",
+    """UPDATE attempt a SET address = NULL FROM delivery d
+    WHERE d.message_key = a.message_key AND d.customer_key = ANY($1) AND a.address IS NOT NULL""",
     "UPDATE delivery SET variables = '{}' WHERE customer_key = ANY($1) AND variables <> '{}'",
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tabiji_common.failpoints import Failpoint
@@ -49,6 +49,13 @@ ON CONFLICT (scope, workspace, name) DO NOTHING
 _OPEN = f"""
 SELECT {DELIVERY}, d.lease_until, d.claimed_by FROM delivery d WHERE d.state = 'sending' AND d.p = ANY($1)
 """  # noqa: S608 - constants of this module
+_SENT_TO = """
+SELECT DISTINCT ON (a.message_key) a.message_key, a.address
+FROM unnest($1::text[], $2::text[]) AS t(key, customer_key)
+    JOIN delivery d ON d.message_key = t.key AND d.customer_key = t.customer_key
+    JOIN attempt a ON a.message_key = d.message_key
+WHERE a.address IS NOT NULL ORDER BY a.message_key, a.token DESC
+"""
 _KEEPS_BODY = {State.UNKNOWN.value, State.QUEUED.value, State.HELD.value}
 
 
@@ -68,6 +75,10 @@ class PostgresTruth:
 
     async def open(self, tx: Connection, owned: Sequence[int]) -> list[Open]:
         return [Open(delivery_of(row), row[24], row[25]) for row in await tx.fetch(_OPEN, list(owned))]
+
+    async def sent_to(self, tx: Connection, messages: Mapping[str, str]) -> dict[str, bytes]:
+        found = await tx.fetch(_SENT_TO, list(messages), list(messages.values()))
+        return {row[0]: row[1] for row in found}
 
 
 async def _settle(tx: Connection, settlements: Sequence[Settlement]) -> list[str]:

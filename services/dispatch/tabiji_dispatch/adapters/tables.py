@@ -85,6 +85,9 @@ attempt = sa.Table(
     sa.Column("token", sa.Integer, primary_key=True),
     _text("provider", None),
     sa.Column("request", pg.BYTEA, nullable=False, comment="SHA-256 of what was to be sent"),
+    sa.Column(
+        "address", pg.BYTEA, comment="Keyed hash of where to, as in suppression; null once the customer is erased"
+    ),
     _text("template_version", None),
     sa.Column("at", _instant, nullable=False, comment="Wall time"),
     sa.Column("lease_until", _instant, nullable=False, comment="Wall time"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from tabiji_common.events import ConsentGiven, Erased, ErasureDone
@@ -31,8 +32,26 @@ def concerns(event: object) -> bool:
     return not isinstance(event, ErasureDone)
 
 
-def fold_all(loaded: Mapping[str, Contact], changes: Iterable[Change], secret: str, now: datetime) -> Folded:
-    """The contacts that changed, listings to add and lift, and who is to be forgotten (with the answer to that)."""
+def came_back(changes: Iterable[Change]) -> dict[str, str]:
+    """The messages, by key with their customer's key, whose addresses ``fold_all`` wants to know."""
+    return {
+        change.event.message_key: change.customer_key
+        for change in changes
+        if bad_address(change.event) and change.event.message_key
+    }
+
+
+def fold_all(
+    loaded: Mapping[str, Contact],
+    changes: Iterable[Change],
+    secret: str,
+    now: datetime,
+    sent_to: Mapping[str, bytes] = MappingProxyType({}),
+) -> Folded:
+    """The contacts that changed, listings to add and lift, and who is to be forgotten (with the answer to that).
+
+    ``sent_to`` is where the messages of ``came_back`` went.
+    """
     folded = Folded()
     for change in changes:
         before = folded.contacts.get(change.customer_key, loaded[change.customer_key])
@@ -41,7 +60,7 @@ def fold_all(loaded: Mapping[str, Contact], changes: Iterable[Change], secret: s
             _erase(folded, before, after, change, secret, now)
         elif isinstance(change.event, ConsentGiven) and (hashed := _hash(after, change.event.channel, secret)):
             folded.relisted[hashed] = change.occurred_at
-        elif (bad := bad_address(change.event)) and (hashed := _hash(before, bad[0], secret)):
+        elif (bad := bad_address(change.event)) and (hashed := _meant(before, change, bad[0], secret, sent_to)):
             folded.listings.append(Listing(after.workspace, bad[0], hashed, bad[1], bad[2], change.occurred_at))
         if after is not before:
             folded.contacts[change.customer_key] = after
@@ -63,6 +82,21 @@ def _erase(folded: Folded, before: Contact, after: Contact, change: Change, secr
             done, id=derived_id(change.id, "dispatch", "erasure_done"), source=SOURCE, occurred_at=now, accepted_at=now
         )
     )
+
+
+def _meant(contact: Contact, change: Change, channel: str, secret: str, sent_to: Mapping[str, bytes]) -> bytes | None:
+    """The address that is bad: the one told, else where the message went, else the one the customer had by then.
+
+    It may not be the present one, which nothing is said of.
+    """
+    name = address_field(channel) or ""
+    told = change.event.pii.get(name)
+    if isinstance(told, str) and told.strip():
+        return address_hash(secret, contact.workspace, channel, told)
+    if sent := sent_to.get(change.event.message_key or ""):
+        return sent
+    word = contact.fields.get(name)
+    return _hash(contact, channel, secret) if word is not None and word.at <= change.occurred_at else None
 
 
 def _hash(contact: Contact, channel: str, secret: str) -> bytes | None:
