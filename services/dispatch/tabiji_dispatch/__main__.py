@@ -16,6 +16,7 @@ from tabiji_dispatch.adapters.postgres_claims import PostgresClaims
 from tabiji_dispatch.adapters.postgres_contacts import PostgresContacts
 from tabiji_dispatch.adapters.postgres_desk import PostgresDesk
 from tabiji_dispatch.adapters.postgres_intake import PostgresIntake
+from tabiji_dispatch.adapters.postgres_quotas import PostgresQuotas
 from tabiji_dispatch.adapters.postgres_truth import PostgresTruth
 from tabiji_dispatch.adapters.providers import carrier_of, provider_of
 from tabiji_dispatch.adapters.restore import RestoreWatch
@@ -66,7 +67,7 @@ async def build(service: Service) -> None:
     pool, clock, secret = service.pool, service.clock, settings.workspace_secret
     terms = terms_of(settings)
     claims, contacts, truth = PostgresClaims(secret, routes_of(terms)), PostgresContacts(secret), PostgresTruth(pool)
-    store = Store(PostgresIntake(), contacts, claims, truth, PostgresAnnouncements())
+    store = Store(PostgresIntake(), contacts, claims, truth, PostgresAnnouncements(), PostgresQuotas())
     lanes = {one.name: (terms.carriers[one.name], provider_of(one, clock)) for one in settings.carriers()}
     couriers = CourierPool(lanes, clock, service.wake)
     pipeline = Dispatch(store, couriers, TemplateFolder(settings.templates), terms, clock)

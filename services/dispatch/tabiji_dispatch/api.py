@@ -126,6 +126,11 @@ def _switches(app: FastAPI, desk: PostgresDesk, clock: Clock, wake: Callable[[],
         """The kill switches that are on."""
         return await desk.switches()
 
+    @app.get("/v1/quotas")
+    async def quotas() -> list[Row]:
+        """Messages counted by provider with a quota and calendar month (Asia/Tokyo)."""
+        return await desk.quotas()
+
     @app.put("/v1/switches")
     async def switch(request: SwitchRequest) -> list[Row]:
         """Stop (``on``) or let go. What has an intent already is not recalled."""

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import Counter, Gauge, Histogram
+
+from tabiji_dispatch.domain.claim import Controls
+from tabiji_dispatch.domain.ledger import UNFINISHED, Move, State
+from tabiji_dispatch.domain.notes import Notes
 
 ACCEPTED = Counter("tabiji_dispatch_deliveries_total", "Messages asked for and new")
 REPEATED = Counter("tabiji_dispatch_repeated_sends_total", "Send commands whose message key was there already")
@@ -28,3 +34,34 @@ SETTLE_ROWS = Histogram(
     "tabiji_dispatch_settle_rows", "Attempts settled in one transaction", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
 )
 ERASED = Counter("tabiji_dispatch_erased_customers_total", "Customers forgotten")
+
+
+def count(notes: Notes) -> None:
+    """Count what a turn committed."""
+    ACCEPTED.inc(notes.new)
+    REPEATED.inc(notes.repeated)
+    ERASED.inc(notes.erased)
+    TOLD.inc(notes.told)
+    if met := notes.cancelled:
+        for name, n in (("withheld", len(met.withheld)), ("sent", len(met.after_intent)), ("unseen", met.unseen)):
+            CANCELLED.labels(name).inc(n)
+        SENT_AFTER_EXIT.inc(len(met.after_intent))
+    for ended in notes.announced:
+        ANNOUNCED.labels(ended.delivery.channel, ended.state.value, ended.reason).inc()
+    for put in notes.puts:
+        if put.move is Move.HOLD:
+            HELD.labels(put.reason.partition(":")[0]).inc()
+    for provider in notes.reaped:
+        REAPED.labels(provider).inc()
+    if notes.waiting is not None:
+        UNKNOWN.set(notes.waiting.get(State.UNKNOWN, 0))
+        for state in sorted(UNFINISHED):
+            QUEUED.labels(state.value).set(notes.waiting.get(state, 0))
+    if notes.controls is not None:
+        RESTORE.set(notes.controls.restore)
+
+
+def show_stopped(carriers: Iterable[str], controls: Controls) -> None:
+    """Show which providers a switch stops."""
+    for name in carriers:
+        STOPPED.labels(name).set(("provider", "", name) in controls.switches)

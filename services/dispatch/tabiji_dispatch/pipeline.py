@@ -7,8 +7,8 @@ queued, who may be sent to now is claimed (D1; the commit is the intent), and wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from tabiji_common.clock import Clock
@@ -17,21 +17,22 @@ from tabiji_common.kafka.turn import Applied, Status, Turn
 from tabiji_common.postgres import Connection
 from tabiji_common.topics import CUSTOMERS, ENGAGEMENTS
 from tabiji_dispatch import metrics
-from tabiji_dispatch.domain.announce import Ended, announcement, outcome_record
+from tabiji_dispatch.domain.announce import announcement, outcome_record
 from tabiji_dispatch.domain.claim import Controls
-from tabiji_dispatch.domain.ledger import UNFINISHED, Move, State
-from tabiji_dispatch.domain.message import Intent
-from tabiji_dispatch.domain.pick import Moment, Put, Terms, pick
+from tabiji_dispatch.domain.ledger import Move
+from tabiji_dispatch.domain.notes import Notes
+from tabiji_dispatch.domain.pick import Candidate, Moment, Terms, pick
+from tabiji_dispatch.domain.quota import Metered, month_of, takes
 from tabiji_dispatch.domain.reap import lost, over, watch
 from tabiji_dispatch.domain.register import came_back, concerns, fold_all
 from tabiji_dispatch.domain.triage import Batch, triage
 from tabiji_dispatch.ports import (
     Announcements,
-    Cancelled,
     Claims,
     Contacts,
     Couriers,
     Intake,
+    Quotas,
     Reach,
     Templates,
     Truth,
@@ -59,26 +60,7 @@ class Store:
     claims: Claims
     truth: Truth
     announcements: Announcements
-
-
-@dataclass(slots=True)
-class _Notes:
-    """What a turn does to memory and metrics, once it has committed."""
-
-    new: int = 0
-    repeated: int = 0
-    erased: int = 0
-    cancelled: Cancelled | None = None
-    told: int = 0
-    swept: float | None = None
-    controls: Controls | None = None
-    intents: list[Intent] = field(default_factory=list)
-    puts: list[Put] = field(default_factory=list)
-    ended: list[str] = field(default_factory=list)
-    announced: list[Ended] = field(default_factory=list)
-    waiting: dict[str, int] | None = None
-    reaped: list[str] = field(default_factory=list)
-    more: bool = False
+    quotas: Quotas
 
 
 class Dispatch:
@@ -102,7 +84,7 @@ class Dispatch:
         self._settled.update(dict.fromkeys(keys))
 
     async def apply(self, tx: Connection, turn: Turn) -> Applied:
-        applied, notes = Applied(), _Notes()
+        applied, notes = Applied(), Notes()
         applied.notes = notes
         moment = Moment(turn.now, self._clock.wall(), self._clock.elapsed(), turn.cluster)
         sweep = moment.elapsed - self._swept >= SWEEP
@@ -123,7 +105,7 @@ class Dispatch:
 
     def committed(self, turn: Turn, applied: Applied) -> None:  # noqa: ARG002 - the runtime's signature
         """Start the sends that the commit allowed, and remember what it settled."""
-        notes: _Notes = applied.notes
+        notes: Notes = applied.notes
         if notes.new:
             AFTER_INSERT.hit()
         if notes.intents:
@@ -137,10 +119,10 @@ class Dispatch:
             self._measured = notes.swept
         if notes.controls is not None:
             self._controls = notes.controls
-            _stopped(self._terms.carriers, notes.controls)
+            metrics.show_stopped(self._terms.carriers, notes.controls)
         self._more = notes.more
         self._window = WINDOW if notes.puts else 1
-        _count(notes)
+        metrics.count(notes)
 
     async def changed(self, owned: frozenset[int]) -> None:  # noqa: ARG002 - the runtime's signature
         """Look at everything again: holds may have been lifted meanwhile, attempts may have been left open."""
@@ -151,7 +133,7 @@ class Dispatch:
         """What waits for business time, and what for machines."""
         return await self._store.announcements.status(connection, sorted(owned), now)
 
-    async def _take_in(self, tx: Connection, turn: Turn, applied: Applied, notes: _Notes) -> None:
+    async def _take_in(self, tx: Connection, turn: Turn, applied: Applied, notes: Notes) -> None:
         """D0."""
         batch = triage(turn.records, self._terms.carriers, turn.now)
         applied.rejected += batch.rejected
@@ -170,7 +152,7 @@ class Dispatch:
             notes.ended += told
         await IN_INSERT()
 
-    async def _register(self, tx: Connection, turn: Turn, batch: Batch, applied: Applied, notes: _Notes) -> None:
+    async def _register(self, tx: Connection, turn: Turn, batch: Batch, applied: Applied, notes: Notes) -> None:
         changes = [change for change in batch.changes if concerns(change.event)]
         if not changes:
             return
@@ -188,7 +170,7 @@ class Dispatch:
         if folded.relisted:
             await contacts.relist(tx, list(folded.relisted), list(folded.relisted.values()))
 
-    async def _reap(self, tx: Connection, turn: Turn, notes: _Notes, moment: Moment) -> None:
+    async def _reap(self, tx: Connection, turn: Turn, notes: Notes, moment: Moment) -> None:
         """D5: what nobody in this process is sending, and whose lease is over."""
         flying = self._couriers.in_flight()  # before the rows: what ends in between counts as in flight
         found = await self._store.truth.open(tx, sorted(turn.owned))
@@ -200,7 +182,7 @@ class Dispatch:
             notes.reaped = [one.delivery.provider for one in ended]
             await IN_REAP()
 
-    async def _release(self, tx: Connection, turn: Turn, applied: Applied, notes: _Notes) -> Controls:
+    async def _release(self, tx: Connection, turn: Turn, applied: Applied, notes: Notes) -> Controls:
         """Queue again what need not be held any longer; nothing in restore mode."""
         controls = await self._store.claims.controls(tx)
         if not controls.restore:
@@ -212,7 +194,7 @@ class Dispatch:
             notes.controls = controls
         return controls
 
-    async def _claim(self, tx: Connection, turn: Turn, applied: Applied, notes: _Notes, moment: Moment) -> None:
+    async def _claim(self, tx: Connection, turn: Turn, applied: Applied, notes: Notes, moment: Moment) -> None:
         """D1. Numbers without a barrier wait: the log may hold what forbids a message."""
         controls = await self._release(tx, turn, applied, notes)
         rooms = {name: room for name, room in self._couriers.rooms().items() if room > 0}
@@ -222,16 +204,33 @@ class Dispatch:
             return
         claims = self._store.claims
         found = await claims.candidates(tx, reach)
-        intents, puts = pick(found, rooms, controls, self._terms, moment, self._templates.find)
+        quotas = await self._quotas(tx, found, moment)
+        intents, puts = pick(found, rooms, controls, self._terms, moment, self._templates.find, quotas)
         if intents or puts:
             claimed = await claims.write(tx, intents, puts, self._terms.who, moment.wall, turn.now)
             notes.intents = [one for one in intents if one.delivery.key in claimed]
             notes.puts = puts
+            month = month_of(moment.now)
+            if metered := [
+                Metered(one.delivery.key, one.delivery.provider, month)
+                for one in notes.intents
+                if takes(one.delivery, quotas)
+            ]:
+                await self._store.quotas.count(tx, metered)
             notes.ended += [put.delivery.key for put in puts if put.move is not Move.HOLD]
             await IN_CLAIM()
         full = len(found) >= min(reach.rooms.values())
         notes.more = full or len(intents) + len(puts) < len(found)
         applied.again = applied.again or (full and bool(puts))
+
+    async def _quotas(self, tx: Connection, found: Sequence[Candidate], moment: Moment) -> dict[str, int]:
+        """What metered providers among the candidates' may still take this month."""
+        limits = {name: one.quota for name, one in self._terms.carriers.items() if one.quota}
+        asked = sorted({one.delivery.provider for one in found} & limits.keys())
+        if not asked:
+            return {}
+        used = await self._store.quotas.used(tx, asked, month_of(moment.now))
+        return {name: limits[name] - used[name] for name in asked}
 
     def _reach(self, turn: Turn, rooms: Mapping[str, int], moment: Moment) -> Reach:
         rules = self._terms.rules
@@ -247,38 +246,8 @@ class Dispatch:
             recent_since=turn.now - rules.cap_window if rules.cap else None,
         )
 
-    async def _announce(self, tx: Connection, turn: Turn, applied: Applied, notes: _Notes) -> None:
+    async def _announce(self, tx: Connection, turn: Turn, applied: Applied, notes: Notes) -> None:
         """Ends into the outbox, each once: the mark and the record are one commit."""
         notes.announced = await self._store.announcements.announce(tx, notes.ended, sorted(turn.owned))
         applied.records += [announcement(ended, turn.now) for ended in notes.announced]
         await IN_ANNOUNCE()
-
-
-def _count(notes: _Notes) -> None:
-    """Metrics of what a turn committed."""
-    metrics.ACCEPTED.inc(notes.new)
-    metrics.REPEATED.inc(notes.repeated)
-    metrics.ERASED.inc(notes.erased)
-    metrics.TOLD.inc(notes.told)
-    if met := notes.cancelled:
-        for name, count in (("withheld", len(met.withheld)), ("sent", len(met.after_intent)), ("unseen", met.unseen)):
-            metrics.CANCELLED.labels(name).inc(count)
-        metrics.SENT_AFTER_EXIT.inc(len(met.after_intent))
-    for ended in notes.announced:
-        metrics.ANNOUNCED.labels(ended.delivery.channel, ended.state.value, ended.reason).inc()
-    for put in notes.puts:
-        if put.move is Move.HOLD:
-            metrics.HELD.labels(put.reason.partition(":")[0]).inc()
-    for provider in notes.reaped:
-        metrics.REAPED.labels(provider).inc()
-    if notes.waiting is not None:
-        metrics.UNKNOWN.set(notes.waiting.get(State.UNKNOWN, 0))
-        for state in sorted(UNFINISHED):
-            metrics.QUEUED.labels(state.value).set(notes.waiting.get(state, 0))
-    if notes.controls is not None:
-        metrics.RESTORE.set(notes.controls.restore)
-
-
-def _stopped(carriers: Iterable[str], controls: Controls) -> None:
-    for name in carriers:
-        metrics.STOPPED.labels(name).set(("provider", "", name) in controls.switches)

@@ -13,8 +13,10 @@ from tabiji_dispatch.domain.announce import Ended
 from tabiji_dispatch.domain.claim import Controls
 from tabiji_dispatch.domain.consent import Contact, Listing
 from tabiji_dispatch.domain.message import Intent, Letter
+from tabiji_dispatch.domain.notes import Cancelled
 from tabiji_dispatch.domain.outcomes import Verdict
 from tabiji_dispatch.domain.pick import Candidate, Put
+from tabiji_dispatch.domain.quota import Metered
 from tabiji_dispatch.domain.reap import Open, Settlement
 from tabiji_dispatch.domain.render import Template
 from tabiji_dispatch.domain.triage import Arrival, Cancel, Told
@@ -30,15 +32,6 @@ class Provider(Protocol):
     async def close(self) -> None:
         """Let go of connections."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Cancelled:
-    """What cancels met: keys now withheld, keys that came after the intent, and how many never had a delivery."""
-
-    withheld: list[str]
-    after_intent: list[str]
-    unseen: int
 
 
 class Intake(Protocol):
@@ -109,6 +102,18 @@ class Claims(Protocol):
         self, tx: Connection, until: Mapping[int, datetime], controls: Controls | None, limit: int
     ) -> int:
         """Queue again what is held no longer: by time, and (with ``controls``) by lifted reasons; how many."""
+        ...
+
+
+class Quotas(Protocol):
+    """What providers may still take in a month."""
+
+    async def used(self, tx: Connection, providers: Sequence[str], month: str) -> dict[str, int]:
+        """Messages counted so far, by provider; until the transaction ends nobody else counts any."""
+        ...
+
+    async def count(self, tx: Connection, metered: Sequence[Metered]) -> None:
+        """Count these, each once however often it is tried."""
         ...
 
 

@@ -13,12 +13,14 @@ from pydantic import BaseModel, Field
 from tabiji_common.errors import Misconfigured
 from tabiji_common.settings import Settings
 
+LINE_API = "https://api.line.me"
+
 
 class ProviderSettings(BaseModel):
     """One provider: which channels it carries, how fast, and what an unknown outcome means."""
 
     name: str = Field(pattern=r"^[a-z0-9_-]+$", description="Its name in the ledger, in metrics and on kill switches")
-    kind: Literal["smtp", "webhook"] = Field("smtp", description="Which adapter")
+    kind: Literal["smtp", "webhook", "line"] = Field("smtp", description="Which adapter")
     channels: list[str] = Field(description="Channels it carries")
     marketing: Literal["at_most_once", "at_least_once"] = Field("at_most_once", description="Policy without a key")
     transactional: Literal["at_most_once", "at_least_once"] = Field("at_most_once", description="Policy without a key")
@@ -28,6 +30,7 @@ class ProviderSettings(BaseModel):
     slots: int = Field(32, ge=1, description="Sends at a time")
     rate: float = Field(0, ge=0, description="Sends a second of machine time; 0 is without limit")
     timeout: float = Field(25, gt=0, description="Seconds for one send; never more than half the lease")
+    quota: int = Field(0, ge=0, description="Most messages in a calendar month (Asia/Tokyo); 0 is without limit")
     attempts: int = Field(12, ge=1, description="Attempts until a refusal becomes a failure")
     host: str = Field("127.0.0.1", description="smtp: host")
     port: int = Field(11025, description="smtp: port")
@@ -35,12 +38,17 @@ class ProviderSettings(BaseModel):
     user: str = Field("", description="smtp: user")
     password: str = Field("", description="smtp: password")
     sender: str = Field("Tabiji <no-reply@example.com>", description="smtp: From, as name <address>")
-    url: str = Field("", description="webhook: where to POST")
+    url: str = Field("", description="webhook: where to POST; line: the API's address, LINE's own where empty")
     secret: str = Field("", description="webhook: signing secret (whsec_…)")
+    token: str = Field("", description="line: channel access token")
 
     def target(self) -> str:
         """The host that messages leave to."""
-        return self.host if self.kind == "smtp" else (urlsplit(self.url).hostname or "")
+        return self.host if self.kind == "smtp" else (urlsplit(self.address()).hostname or "")
+
+    def address(self) -> str:
+        """Where HTTP requests go."""
+        return self.url or (LINE_API if self.kind == "line" else "")
 
 
 class DispatchSettings(Settings):
@@ -58,6 +66,9 @@ class DispatchSettings(Settings):
     smtp_sender: str = Field("Tabiji <no-reply@example.com>", description="From, as name <address>")
     smtp_slots: int = Field(32, ge=1, description="Connections to it at a time")
     smtp_rate: float = Field(0, ge=0, description="Mails a second; 0 is without limit")
+    line_token: str = Field("", description="LINE's channel access token; with it the default providers carry LINE too")
+    line_url: str = Field("", description="Address of LINE's API; empty: LINE's own")
+    line_quota: int = Field(0, ge=0, description="Most LINE messages in a calendar month (Asia/Tokyo); 0: no limit")
     templates: Path = Field(Path("journeys"), description="Folder of templates, <journey>/<template>/…")
     shop_name: str = Field("Tabiji Shop", description="The shop's name in templates")
     shop_url: str = Field("https://shop.example.com", description="The shop's address in templates")
@@ -72,7 +83,12 @@ class DispatchSettings(Settings):
 
     def carriers(self) -> list[ProviderSettings]:
         """The providers; raises ``Misconfigured`` for names or channels twice, or simulated mail off loopback."""
-        chosen = self.providers or [
+        chosen = self.providers or self._defaults()
+        self._refuse(chosen)
+        return chosen
+
+    def _defaults(self) -> list[ProviderSettings]:
+        made = [
             ProviderSettings(
                 name="smtp",
                 channels=["email"],
@@ -86,17 +102,32 @@ class DispatchSettings(Settings):
                 rate=self.smtp_rate,
             )
         ]
+        if self.line_token:
+            made.append(
+                ProviderSettings(
+                    name="line",
+                    kind="line",
+                    channels=["line"],
+                    token=self.line_token,
+                    url=self.line_url,
+                    quota=self.line_quota,
+                )
+            )
+        return made
+
+    def _refuse(self, chosen: list[ProviderSettings]) -> None:
         channels = [channel for one in chosen for channel in one.channels]
         if len({one.name for one in chosen}) < len(chosen) or len(set(channels)) < len(channels):
             raise Misconfigured("TABIJI_PROVIDERS: every name and every channel may stand once")
         for one in chosen:
             if one.kind == "webhook" and not (one.url and one.secret):
                 raise Misconfigured(f"TABIJI_PROVIDERS: {one.name} needs a url and a secret")
+            if one.kind == "line" and not (one.token.isascii() and one.token.isprintable() and one.token):
+                raise Misconfigured(f"TABIJI_PROVIDERS: {one.name} needs a token of printable ASCII")
         if self.clock == "simulated":
             for one in chosen:
                 if not is_loopback(one.target()):
                     raise Misconfigured(f"TABIJI_PROVIDERS: {one.name} is off loopback, and the clock is simulated")
-        return chosen
 
 
 def is_loopback(host: str) -> bool:

@@ -20,6 +20,7 @@ from tabiji_dispatch.adapters.postgres_announcements import PostgresAnnouncement
 from tabiji_dispatch.adapters.postgres_claims import PostgresClaims
 from tabiji_dispatch.adapters.postgres_contacts import PostgresContacts
 from tabiji_dispatch.adapters.postgres_intake import PostgresIntake
+from tabiji_dispatch.adapters.postgres_quotas import PostgresQuotas
 from tabiji_dispatch.adapters.postgres_truth import PostgresTruth
 from tabiji_dispatch.adapters.settler import Settler
 from tabiji_dispatch.adapters.templates import TemplateFolder
@@ -82,6 +83,7 @@ class Bench:
             PostgresClaims(SECRET, routes_of(self.terms)),
             truth,
             PostgresAnnouncements(),
+            PostgresQuotas(),
         )
         self.couriers = CourierPool(providers, self.clock, lambda: None)
         self.pipeline = Dispatch(store, self.couriers, TemplateFolder(TEMPLATES), self.terms, self.clock)

@@ -62,3 +62,13 @@ def test_simulated_time_refuses_a_hook_off_loopback(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(("host", "is_"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("", False)])
 def test_loopback_is_told_by_spelling(host: str, is_: bool) -> None:
     assert is_loopback(host) is is_
+
+
+def test_a_line_token_adds_line_with_its_quota(monkeypatch: pytest.MonkeyPatch) -> None:
+    mail, line = settings(monkeypatch, line_token="t", line_quota="200").carriers()
+    assert (mail.name, line.name, line.channels, line.quota) == ("smtp", "line", ["line"], 200)
+    assert line.address() == "https://api.line.me"
+    with pytest.raises(Misconfigured, match="loopback"):
+        settings(monkeypatch, clock="simulated").carriers()
+    with pytest.raises(Misconfigured, match="token"):
+        settings(monkeypatch, clock="live", line_token="a\nb").carriers()

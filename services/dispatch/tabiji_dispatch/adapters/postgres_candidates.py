@@ -23,7 +23,7 @@ from tabiji_dispatch.ports import Reach
 
 _CANDIDATES = f"""
 SELECT {DELIVERY},
-    c.email, c.email_at, c.phone, c.phone_at, c.name, c.name_at, c.timezone, c.timezone_at,
+    c.email, c.email_at, c.phone, c.phone_at, c.line_id, c.line_id_at, c.name, c.name_at, c.timezone, c.timezone_at,
     here.given, here.at, every.given, every.at,
     b.message_key, b.channel, b.address, b.subject, b.text, b.html, b.unsubscribe_url, b.dated, b.template_version,
     c.customer_key IS NOT NULL
@@ -75,16 +75,16 @@ async def search(tx: Connection, reach: Reach, secret: str) -> list[Candidate]:
 
 def _candidate(row: Any) -> Candidate:
     delivery = delivery_of(row)
-    pairs = zip(FIELDS, row[24:32:2], row[25:32:2], strict=True)
+    pairs = zip(FIELDS, row[24:34:2], row[25:34:2], strict=True)
     fields = {name: Word(value, at) for name, value, at in pairs if at is not None}
     consents = {
         channel: Consent(given, at)
-        for channel, given, at in ((delivery.channel, row[32], row[33]), (EVERY_CHANNEL, row[34], row[35]))
+        for channel, given, at in ((delivery.channel, row[34], row[35]), (EVERY_CHANNEL, row[36], row[37]))
         if at is not None
     }
     contact = Contact(delivery.workspace, delivery.customer, delivery.p, fields, consents)
-    frozen = None if row[36] is None else Letter(*row[36:45])
-    return Candidate(delivery, contact, known=row[45], frozen=frozen)
+    frozen = None if row[38] is None else Letter(*row[38:47])
+    return Candidate(delivery, contact, known=row[47], frozen=frozen)
 
 
 async def _with_tombstones(tx: Connection, found: Sequence[Candidate], secret: str) -> list[Candidate]:

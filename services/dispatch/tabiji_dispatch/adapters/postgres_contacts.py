@@ -11,18 +11,20 @@ from tabiji_dispatch.domain.consent import FIELDS, Consent, Contact, Listing, Wo
 from tabiji_dispatch.domain.ledger import Move, State, sources
 
 _LOAD = """
-SELECT customer_key, email, email_at, phone, phone_at, name, name_at, timezone, timezone_at
+SELECT customer_key, email, email_at, phone, phone_at, line_id, line_id_at, name, name_at, timezone, timezone_at
 FROM contact WHERE customer_key = ANY($1)
 """
 _CONSENTS = "SELECT customer_key, channel, given, at FROM consent WHERE customer_key = ANY($1)"
 _ERASED = "SELECT hash, at FROM erasure WHERE hash = ANY($1)"
 
 _SAVE = """
-INSERT INTO contact (customer_key, p, email, email_at, phone, phone_at, name, name_at, timezone, timezone_at)
+INSERT INTO contact (customer_key, p, email, email_at, phone, phone_at, line_id, line_id_at, name, name_at, timezone,
+    timezone_at)
 SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::timestamptz[], $7::text[],
-    $8::timestamptz[], $9::text[], $10::timestamptz[])
+    $8::timestamptz[], $9::text[], $10::timestamptz[], $11::text[], $12::timestamptz[])
 ON CONFLICT (customer_key) DO UPDATE SET p = excluded.p, email = excluded.email, email_at = excluded.email_at,
-    phone = excluded.phone, phone_at = excluded.phone_at, name = excluded.name, name_at = excluded.name_at,
+    phone = excluded.phone, phone_at = excluded.phone_at, line_id = excluded.line_id,
+    line_id_at = excluded.line_id_at, name = excluded.name, name_at = excluded.name_at,
     timezone = excluded.timezone, timezone_at = excluded.timezone_at
 """
 _SAVE_CONSENT = """

@@ -16,6 +16,7 @@ from tabiji_dispatch.adapters.tables import (
     delivery,
     installation,
     kill_switch,
+    quota_month,
     suppression,
 )
 from tabiji_dispatch.domain.consent import Listing, address_hash
@@ -101,6 +102,10 @@ class PostgresDesk:
             await self._run(pg.insert(kill_switch).values(row).on_conflict_do_nothing())
         else:
             await self._run(sa.delete(kill_switch).where(*key))
+
+    async def quotas(self) -> list[Row]:
+        """Messages that count against a provider's month, newest month first."""
+        return await self._rows(sa.select(quota_month).order_by(quota_month.c.month.desc(), quota_month.c.provider))
 
     async def suppressions(self, workspace: str | None, limit: int) -> list[Row]:
         """The suppression list: hashes, never addresses."""

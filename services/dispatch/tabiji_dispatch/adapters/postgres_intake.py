@@ -9,8 +9,8 @@ import msgspec
 
 from tabiji_common.postgres import Connection
 from tabiji_dispatch.domain.ledger import FINISHED, Move, State, rows, sources
+from tabiji_dispatch.domain.notes import Cancelled
 from tabiji_dispatch.domain.triage import Arrival, Cancel, Told
-from tabiji_dispatch.ports import Cancelled
 
 _INSERT = """
 INSERT INTO delivery (message_key, p, workspace, customer, customer_key, journey, version, enrollment, send_state,

@@ -8,6 +8,7 @@ from typing import Any
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.postgres import Connection
 from tabiji_dispatch.adapters.postgres_contacts import add_listings
+from tabiji_dispatch.adapters.postgres_quotas import give_back
 from tabiji_dispatch.adapters.postgres_rows import DELIVERY, delivery_of
 from tabiji_dispatch.domain.ledger import FINISHED, State, rows
 from tabiji_dispatch.domain.outcomes import Result
@@ -56,6 +57,7 @@ FROM unnest($1::text[], $2::text[]) AS t(key, customer_key)
     JOIN attempt a ON a.message_key = d.message_key
 WHERE a.address IS NOT NULL ORDER BY a.message_key, a.token DESC
 """
+_NOT_TAKEN = {Result.REFUSED, Result.THROTTLED, Result.PERMANENT, Result.CONFIG, Result.UNSENT}
 _KEEPS_BODY = {State.UNKNOWN.value, State.QUEUED.value, State.HELD.value}
 
 
@@ -105,6 +107,10 @@ async def _settle(tx: Connection, settlements: Sequence[Settlement]) -> list[str
         [one.verdict.reference for one in told],
         [one.wall for one in told],
     )
+    moved = {row[0] for row in changed}
+    free = [one.key for one in settlements if one.verdict.result in _NOT_TAKEN and one.key in moved]
+    if free:
+        await give_back(tx, free)
     ended = [row[0] for row in changed if row[1] not in _KEEPS_BODY]
     if ended:
         await tx.execute(_NO_BODY, ended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tabiji_common.clock import Clock
+from tabiji_dispatch.adapters.line import LineProvider
 from tabiji_dispatch.adapters.smtp import SmtpProvider
 from tabiji_dispatch.adapters.webhook import WebhookProvider
 from tabiji_dispatch.domain.carrier import Carrier
@@ -23,16 +24,23 @@ def carrier_of(settings: ProviderSettings) -> Carrier:
         rate=settings.rate,
         timeout=settings.timeout,
         attempts=settings.attempts,
+        quota=settings.quota,
     )
 
 
 def provider_of(settings: ProviderSettings, clock: Clock) -> Provider:
     """The adapter that carries its messages."""
-    return SmtpProvider(settings, clock) if settings.kind == "smtp" else WebhookProvider(settings, clock)
+    match settings.kind:
+        case "smtp":
+            return SmtpProvider(settings, clock)
+        case "line":
+            return LineProvider(settings)
+        case "webhook":
+            return WebhookProvider(settings, clock)
 
 
 def _capability(settings: ProviderSettings, message_class: str) -> Capability:
-    if settings.kind == "webhook":
+    if settings.kind != "smtp":
         return Keyed(settings.key_ttl, settings.key_margin)
     policy = settings.marketing if message_class == MARKETING else settings.transactional
     return Unkeyed(settings.resends if policy == "at_least_once" else 0)

@@ -111,7 +111,7 @@ contact = sa.Table(
     sa.Column("p", sa.Integer, nullable=False),
     *(
         column
-        for name in ("email", "phone", "name", "timezone")
+        for name in ("email", "phone", "line_id", "name", "timezone")
         for column in (_text(name), sa.Column(f"{name}_at", _instant))
     ),
     comment="Addresses and names (personal data)",
@@ -154,6 +154,22 @@ kill_switch = sa.Table(
     _text("set_by"),
     sa.Column("at", _instant, nullable=False),
     comment="A row stops; no row, no stop",
+)
+quota_use = sa.Table(
+    "quota_use",
+    metadata,
+    sa.Column("message_key", sa.Text, primary_key=True),
+    _text("provider", None),
+    _text("month", None),
+    comment="Messages that count against a provider's month, from the intent on",
+)
+quota_month = sa.Table(
+    "quota_month",
+    metadata,
+    sa.Column("provider", sa.Text, primary_key=True),
+    sa.Column("month", sa.Text, primary_key=True, comment="Calendar month in Asia/Tokyo"),
+    sa.Column("used", sa.BigInteger, nullable=False, server_default="0"),
+    comment="How many those are",
 )
 accepted_cluster = sa.Table(
     "accepted_cluster",

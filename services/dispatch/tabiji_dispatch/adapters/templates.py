@@ -1,4 +1,7 @@
-"""The folder of templates: <journey>/<template>/{subject.liquid, body.mjml | body.html, body.txt}, compiled once."""
+"""The folder of templates, compiled once: <journey>/<template>/{subject.liquid, body.mjml | body.html, body.txt}.
+
+For LINE body.line.txt or body.line.json, else body.txt.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from pathlib import Path
 
 from tabiji_dispatch.domain.render import Template, Unrenderable, compile_template, is_template_name
 
-_PARTS = ("subject.liquid", "body.txt", "body.mjml", "body.html")
+_PARTS = ("subject.liquid", "body.txt", "body.mjml", "body.html", "body.line.txt", "body.line.json")
 
 
 class TemplateFolder:

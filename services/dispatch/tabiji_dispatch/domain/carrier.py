@@ -13,7 +13,9 @@ _PAUSE_FIRST, _PAUSE_MOST = 1.0, 60.0
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """What the installation says of a provider. Times in seconds; ``rate`` in sends a second, 0 for no limit."""
+    """What the installation says of a provider. Times in seconds; ``rate`` in sends a second and ``quota`` in messages
+    a calendar month, 0 for no limit.
+    """
 
     name: str
     channels: frozenset[str]
@@ -23,6 +25,7 @@ class Carrier:
     rate: float = 0.0
     timeout: float = 25.0
     attempts: int = 12
+    quota: int = 0
 
     def capability(self, message_class: str) -> Capability:
         """What holds for a message of this class."""

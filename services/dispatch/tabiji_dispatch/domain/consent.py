@@ -13,7 +13,8 @@ from typing import Any
 from tabiji_common import events
 
 EVERY_CHANNEL = "*"
-FIELDS = ("email", "phone", "name", "timezone")
+FIELDS = ("email", "phone", "line_id", "name", "timezone")
+ADDRESSED = ("email", "sms", "line")  # channels whose address is a field of the contact
 _FIRST = ("first_name", "firstName", "firstname")
 _LAST = ("last_name", "lastName", "lastname")
 
@@ -112,7 +113,7 @@ def bad_address(event: Any) -> tuple[str, str, str] | None:
 
 def address_field(channel: str) -> str | None:
     """The contact's field that holds the address on ``channel``; ``None`` where the customer's id is the address."""
-    return {"email": "email", "sms": "phone", "phone": "phone"}.get(channel)
+    return {"email": "email", "sms": "phone", "phone": "phone", "line": "line_id"}.get(channel)
 
 
 def address_hash(secret: str, workspace: str, channel: str, address: str) -> bytes:
@@ -148,6 +149,7 @@ def _fields_of(event: events.Identified) -> dict[str, str]:
     said: dict[str, Any] = {
         "email": event.pii.get("email"),
         "phone": event.pii.get("phone"),
+        "line_id": event.pii.get("line_id"),
         "name": event.pii.get("name") or _full_name(event.pii),
         "timezone": event.traits.get("timezone", event.pii.get("timezone")),
     }

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from tabiji_dispatch.domain.carrier import Carrier
 from tabiji_dispatch.domain.claim import Case, Controls, Hold, Rules, Suppress, decide
 from tabiji_dispatch.domain.consent import Contact, address_field
 from tabiji_dispatch.domain.ledger import Move
 from tabiji_dispatch.domain.message import MARKETING, Delivery, Intent, Letter
+from tabiji_dispatch.domain.quota import next_month, quota_reason, takes
 from tabiji_dispatch.domain.render import Shop, Template, Unrenderable, render
 
 
@@ -71,9 +73,13 @@ def pick(
     terms: Terms,
     moment: Moment,
     find: Callable[[str], Template],
+    quotas: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[list[Intent], list[Put]]:
-    """Intents within ``rooms`` (free slots by provider), and who is put off or withheld; others stay queued."""
-    left = dict(rooms)
+    """Intents within ``rooms`` (free slots by provider), and who is put off or withheld; others stay queued.
+
+    ``quotas`` is what metered providers may still take this month.
+    """
+    left, month = dict(rooms), dict(quotas)
     intents: list[Intent] = []
     puts: list[Put] = []
     claimed: dict[str, int] = {}  # marketing of this very turn counts for the cap
@@ -85,6 +91,9 @@ def pick(
                 puts.append(Put(delivery, Move.HOLD, reason, _look_again(delivery, reason, until)))
             case Suppress(reason):
                 puts.append(Put(delivery, Move.DOUBT if delivery.in_doubt else Move.SUPPRESS, reason))
+            case _ if takes(delivery, month) and month[delivery.provider] <= 0:
+                reason = quota_reason(delivery.provider)
+                puts.append(Put(delivery, Move.HOLD, reason, _look_again(delivery, reason, next_month(moment.now))))
             case _ if left.get(delivery.provider, 0) > 0:
                 try:
                     intents.append(_intent(one, terms, moment, find))
@@ -92,6 +101,8 @@ def pick(
                     puts.append(Put(delivery, Move.FAIL, "template"))
                     continue
                 left[delivery.provider] -= 1
+                if takes(delivery, month):
+                    month[delivery.provider] -= 1
                 if delivery.message_class == MARKETING:
                     claimed[delivery.customer_key] = claimed.get(delivery.customer_key, 0) + 1
             case _:

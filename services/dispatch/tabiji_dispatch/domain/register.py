@@ -10,7 +10,7 @@ from typing import Any
 
 from tabiji_common.events import ConsentGiven, Erased, ErasureDone
 from tabiji_common.topics import CUSTOMERS, Record, derived_id
-from tabiji_dispatch.domain.consent import Contact, Listing, address_field, address_hash, bad_address, fold
+from tabiji_dispatch.domain.consent import ADDRESSED, Contact, Listing, address_field, address_hash, bad_address, fold
 from tabiji_dispatch.domain.triage import Change
 
 SOURCE = "tabiji/dispatch"
@@ -71,7 +71,7 @@ def _erase(folded: Folded, before: Contact, after: Contact, change: Change, secr
     """A repeat is answered again, and changes nothing."""
     if after is not before:
         folded.erased[change.customer_key] = after
-        for channel in ("email", "sms"):
+        for channel in ADDRESSED:
             if hashed := _hash(before, channel, secret):
                 folded.listings.append(
                     Listing(before.workspace, channel, hashed, "marketing", "erased", change.occurred_at)

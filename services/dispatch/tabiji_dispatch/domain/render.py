@@ -17,6 +17,7 @@ from liquid.template import BoundTemplate
 from markupsafe import Markup
 
 from tabiji_common.links import Link, sign
+from tabiji_dispatch.domain.line import compile_line, fill, text_message
 from tabiji_dispatch.domain.message import MARKETING, Delivery, Letter
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
@@ -24,6 +25,8 @@ _BREAKS = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 _WEB = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}/[a-z0-9][a-z0-9_-]{0,63}")
 SUBJECT_MOST = 250
+LINE = "line"
+_BODIES = frozenset({"body.txt", "body.mjml", "body.html", "body.line.txt", "body.line.json"})
 
 
 class Unrenderable(Exception):
@@ -57,7 +60,7 @@ _TEXT, _MARKUP = _environment(escape=False), _environment(escape=True)
 
 @dataclass(frozen=True)
 class Template:
-    """A compiled template; ``version`` is a hash of its sources."""
+    """A compiled template; ``version`` is a hash of its sources, ``line`` message objects with compiled strings."""
 
     name: str
     version: str
@@ -65,6 +68,7 @@ class Template:
     text: BoundTemplate | None
     html: BoundTemplate | None
     mjml: bool
+    line: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,8 @@ def is_template_name(name: str) -> bool:
 
 
 def compile_template(name: str, parts: Mapping[str, str]) -> Template:
-    """Compile ``subject.liquid``, ``body.txt`` and ``body.mjml`` or ``body.html``; raises ``Unrenderable``."""
-    if not {"body.txt", "body.mjml", "body.html"} & parts.keys():
+    """Compile ``subject.liquid``, ``body.txt``, ``body.mjml`` or ``body.html``, and LINE's; raises ``Unrenderable``."""
+    if not _BODIES & parts.keys():
         raise Unrenderable(f"template {name} has no body")
     markup = parts.get("body.mjml", parts.get("body.html"))
     joined = "\x1e".join(f"{part}\x1f{parts[part]}" for part in sorted(parts))
@@ -98,16 +102,21 @@ def compile_template(name: str, parts: Mapping[str, str]) -> Template:
             _TEXT.from_string(parts["body.txt"]) if "body.txt" in parts else None,
             _MARKUP.from_string(markup) if markup is not None else None,
             "body.mjml" in parts,
+            compile_line(parts, _TEXT.from_string),
         )
-    except LiquidError as error:
+    except (LiquidError, ValueError, RecursionError) as error:
         raise Unrenderable(f"template {name}: {error}") from error
 
 
 def render(template: Template, delivery: Delivery, shop: Shop, *, address: str, name: str, now: datetime) -> Letter:
-    """The letter for one customer; raises ``Unrenderable``. Every value of a customer is one line of text."""
+    """The letter for one customer; raises ``Unrenderable``. Every value of a customer is one line of text.
+
+    On LINE the letter's text is the JSON of its message objects.
+    """
     links = _Links(shop, delivery)
     unsubscribe = links.url("u")
     pixel = links.url("o")
+    line = delivery.channel == LINE
     values = {
         **_clean(delivery.variables),
         "variables": _clean(delivery.variables),
@@ -119,8 +128,8 @@ def render(template: Template, delivery: Delivery, shop: Shop, *, address: str, 
     }
     try:
         subject = template.subject.render(values) if template.subject else ""
-        text = template.text.render(values) if template.text else ""
-        html = _html(template, values, pixel)
+        text = _line(template, values) if line else template.text.render(values) if template.text else ""
+        html = "" if line else _html(template, values, pixel)
     except (LiquidError, OSError, ValueError, RecursionError) as error:
         raise Unrenderable(f"template {template.name}: {type(error).__name__}") from error
     return Letter(
@@ -150,6 +159,15 @@ class _Links:
 
     def click(self, url: str) -> str:
         return self.url("c", url)
+
+
+def _line(template: Template, values: Mapping[str, Any]) -> str:
+    """The message objects, as JSON; the text is the one message where the template has none for LINE."""
+    if template.line is not None:
+        return fill(template.line, values)
+    if template.text is None:
+        raise ValueError("nothing to say on LINE")
+    return fill(text_message(template.text), values)
 
 
 def _html(template: Template, values: Mapping[str, Any], pixel: str) -> str:

@@ -35,6 +35,11 @@ class Shop:
 
 
 _SHOP = Shop()
+_BODIES = {
+    "email": ("body.mjml", "body.html"),
+    "line": ("body.line.txt", "body.line.json", "body.txt"),
+}
+_ANY_BODY = ("body.txt", "body.mjml", "body.html")
 
 
 def load(
@@ -145,7 +150,7 @@ def _check_templates(document: Part, definition: Definition, folder: Path) -> No
         if not isinstance(state, SendState) or not state.template or not definition.id:
             continue
         there = folder / definition.id / state.template
-        bodies = ("body.mjml", "body.html") if state.channel == "email" else ("body.txt", "body.mjml", "body.html")
+        bodies = _BODIES.get(state.channel, _ANY_BODY)
         part = document["states"][name]["send"]["template"]
         if state.channel == "email":
             for file in ("subject.liquid", "body.txt"):
