@@ -9,8 +9,17 @@ import pytest
 from tabiji_common.commands import Unpark
 from tabiji_common.kafka.client import Cluster
 from tabiji_common.kafka.producer import Producer
-from tabiji_common.topics import JOURNEY_COMMANDS, PAGE_VIEWS, PURCHASES, Headers, Record, Topic
-from tests.conformance.harness import START, Toy, Yard, event, load
+from tabiji_common.topics import (
+    JOURNEY_COMMANDS,
+    PAGE_VIEWS,
+    PURCHASES,
+    SENDS,
+    Headers,
+    Record,
+    Topic,
+    partition_of,
+)
+from tests.conformance.harness import START, Toy, Yard, event, load, until
 
 
 def unpark(customer: str, id_: str) -> Record[Any]:
@@ -49,6 +58,91 @@ def test_a_customer_in_trouble_is_parked_and_replayed_in_order_on_command(toys: 
         await toys.settle()
         assert await parked(toys) == {}
         await toys.check([*others, *mine])
+
+    asyncio.run(story())
+
+
+BACKLOG = 60
+
+
+@pytest.mark.parametrize("boom", [8, BACKLOG - 1], ids=["before its barrier has passed", "in the turn that passes it"])
+def test_a_send_of_a_customer_who_is_parked_can_still_be_withdrawn_when_it_goes_on(toys: Yard, boom: int) -> None:
+    """The send waits for its barrier behind a backlog; what withdraws it is in the queue."""
+
+    async def story() -> None:
+        p = partition_of("w:mine", 4)
+        mates = [name for n in range(1000) if partition_of(f"w:{(name := f'c{n}')}", 4) == p]
+        sent = [event(0, "mine", send=True), *(event(n, mates[n]) for n in range(1, BACKLOG))]
+        sent[boom] = event(boom, "mine", boom="once")
+        await toys.send(sent)
+        toy = toys.start(TABIJI_POLL_RECORDS="5")
+        await until(lambda: (idle := toy.idle() or {}).get("parked") == 1 and not idle["lag"], toys.logs)
+        await asyncio.sleep(2)  # turns in which the barrier has passed
+        sent.append(event(100, "mine", withdraw="e0"))
+        await toys.send([sent[-1], unpark("mine", "u1")])
+        await toys.settle()
+        assert await toys.published(SENDS.name) == [], "it had been let go while its customer was parked"
+        await toys.check(sent, answered=False)
+        assert await toys.rows("SELECT FROM outbox WHERE held") == []
+
+    asyncio.run(story())
+
+
+def test_the_timer_of_a_customer_whose_record_is_refused_does_not_fire_in_the_turn_that_parks_it(toys: Yard) -> None:
+    async def story() -> None:
+        first = toys.start()
+        await toys.send([event(0, "mine", timer=2.0)])
+        await toys.settle()
+        await asyncio.to_thread(first.stop)
+        await toys.send([event(1, "mine", poison=True)])
+        await asyncio.sleep(2.5)
+        toy = toys.start()
+        await until(lambda: (toy.idle() or {}).get("parked") == 1, toys.logs)
+        await asyncio.sleep(1.5)
+        assert await toys.rows("SELECT key FROM fired") == []
+        await asyncio.to_thread(toy.stop)
+        await toys.send([unpark("mine", "u1")])
+        toys.start(TOY_MENDED="1")
+        await toys.settle()
+        await until_fired(toys, "w:mine")
+
+    asyncio.run(story())
+
+
+async def until_fired(toys: Yard, key: str) -> None:
+    for _ in range(100):
+        if rows := await toys.rows("SELECT key FROM fired"):
+            assert [row["key"] for row in rows] == [key]
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(toys.logs())
+
+
+# Refuses four statements, whatever they hold: nextval is not rolled back. A try is one, and one looks for the culprit.
+FOUR_TIMES = (
+    "CREATE SEQUENCE tries",
+    """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN IF nextval('tries') <= 4 THEN RAISE invalid_parameter_value; END IF; RETURN NULL; END $$
+    """,
+    "CREATE TRIGGER refuse BEFORE INSERT ON tally FOR EACH STATEMENT EXECUTE FUNCTION refuse()",
+)
+
+
+def test_a_refusal_that_is_no_customers_is_tried_again_and_nobody_is_parked(toys: Yard) -> None:
+    async def story() -> None:
+        first = toys.start()
+        await toys.settle()
+        await asyncio.to_thread(first.stop)
+        for statement in FOUR_TIMES:
+            await toys.rows(statement)
+        toy = toys.start()
+        sent = load(40)
+        await toys.send(sent)
+        await toys.settle()
+        await toys.check(sent)
+        assert await parked(toys) == {}
+        assert toy.log.read_text().count("no customer's alone") == 2
 
     asyncio.run(story())
 

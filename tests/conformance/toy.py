@@ -1,12 +1,14 @@
 """A stateful service small enough to see through: it tallies events by customer and answers each with a record.
 
 Events with property ``send`` are answered by a send that waits for its barrier; ``boom`` makes the fold fail for that
-customer, ``poison`` makes PostgreSQL refuse the value.
+customer, ``poison`` makes PostgreSQL refuse the value; ``timer`` sets a timer so many seconds ahead, and with ``sour``
+PostgreSQL refuses what it writes when it fires. ``boom: "once"`` fails at the first try only, and ``withdraw`` takes
+back the send that answers the event of that id.
 """
 
 import asyncio
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,16 @@ INPUTS = (PAGE_VIEWS, PURCHASES, CUSTOM, JOURNEY_COMMANDS)
 class Toy:
     """Tallies."""
 
+    def __init__(self) -> None:
+        self.boomed: set[str] = set()
+
+    def fails(self, record: Received, *, mended: bool) -> bool:
+        """Whether the fold has a bug that this record meets."""
+        boom = record.body.properties.get("boom")
+        met = bool(boom) and not mended and not (boom == "once" and record.id in self.boomed)
+        self.boomed |= {record.id} if met else set()
+        return met
+
     async def apply(self, tx: Connection, turn: Turn) -> Applied:
         applied = Applied()
         good: list[Received] = []
@@ -41,7 +53,7 @@ class Toy:
         for record in turn.records:
             if record.body.__class__.__name__ == "Unpark":
                 continue
-            if record.body.properties.get("boom") and not mended:
+            if self.fails(record, mended=mended):
                 applied.parked[record.key] = "boom"
             else:
                 good.append(record)
@@ -69,7 +81,17 @@ class Toy:
             ],
         )
         for record in good:
+            applied.withdrawn |= {derived_id("toy", record.body.properties.get("withdraw", ""))} & turn.held
             (applied.sends if record.body.properties.get("send") else applied.records).append(answer(record))
+        await tx.executemany(
+            "INSERT INTO timer (key, p, due_at, sour) VALUES ($1, $2, $3, $4)",
+            [
+                (r.key, r.partition, turn.now + timedelta(seconds=seconds), bool(r.body.properties.get("sour")))
+                for r in good
+                if (seconds := r.body.properties.get("timer")) is not None
+            ],
+        )
+        await fire(tx, turn, applied, mended=mended)
         return applied
 
     def committed(self, turn: Turn, applied: Applied) -> None:
@@ -80,6 +102,25 @@ class Toy:
 
     async def status(self, connection: Connection, owned: frozenset[int], now: datetime) -> Status:
         return Status()
+
+
+async def fire(tx: Connection, turn: Turn, applied: Applied, *, mended: bool) -> None:
+    """What is due, the oldest first."""
+    found = await tx.fetch(
+        "SELECT t.n, t.key, t.due_at, t.sour FROM timer t"
+        " JOIN unnest($1::int[], $2::timestamptz[]) AS mine(p, until) ON t.p = mine.p AND t.due_at <= mine.until"
+        " WHERE NOT EXISTS (SELECT FROM parked k WHERE k.key = t.key) ORDER BY t.due_at LIMIT $3",
+        list(turn.fire_until),
+        list(turn.fire_until.values()),
+        turn.timer_budget,
+    )
+    due = [row for row in found if turn.takes(row["key"]) and row["key"] not in applied.parked]
+    await tx.execute("DELETE FROM timer WHERE n = ANY($1::bigint[])", [row["n"] for row in due])
+    await tx.executemany(
+        "INSERT INTO fired (n, key, due_at, now) VALUES ($1, $2, $3, $4)",
+        [(r["n"], r["key"] + ("\x00" if r["sour"] and not mended else ""), r["due_at"], turn.now) for r in due],
+    )
+    applied.fired = len(due)
 
 
 def answer(record: Received) -> Record[Any]:

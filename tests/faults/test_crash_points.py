@@ -6,6 +6,7 @@ fails the run.
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,12 @@ ELSEWHERE = {
     "journey.handover.decided": "needs a visitor: tests/integration/journey",
     "dispatch.reap.before_commit": "needs an unknown outcome first: its own round below",
     **dict.fromkeys(DESK_POINTS, "no load leads there: tests/faults/test_desk_points.py"),
+    "runtime.inbox.created": "upkeep runs on the live clock only: tests/conformance/test_crashes.py",
+    "runtime.inbox.dropped": "as above",
 }
+TAKE = "runtime.take.bumped"
+FINISH = ("runtime.finish.before_commit", "runtime.finish.after_commit")
+OWNERS = {"journey": FINISH, "analytics": (), "dispatch": FINISH}  # analytics has next to nothing to publish
 ROUNDS = [
     *(("ingest", point) for point in ("ingest.append.before", "ingest.answer.before", PRODUCER)),
     *(("journey", point) for point in ("runtime.turn.before_begin", *RUNTIME, PRODUCER, "journey.turn.written")),
@@ -67,17 +73,63 @@ async def kill_round(yard: System, service: str, point: str, number: int) -> Non
     await yard.arm(service, point)
     await yard.load(f"r{number}")
     assert await yard.died(service, before), f"{service} was never at {point}"
+    await settled(yard, point)
+
+
+def times(yard: System, point: str) -> int:
+    """How often a process was killed at ``point``."""
+    lines = yard.hits.read_text().splitlines() if yard.hits.exists() else []
+    return sum(line.startswith(f"{point} kill") for line in lines)
+
+
+async def settled(yard: System, point: str) -> None:
+    """Settle and check; somebody was killed at ``point``."""
     await yard.settle()
     yard.was_hit(point)
     await yard.check()
 
 
-@pytest.mark.timeout(900)
+async def take_round(yard: System, service: str, number: int) -> None:
+    """Another owner took every number and is gone again: who takes them back dies between its epochs and its offsets,
+    under load.
+    """
+    before = yard.supervisor.restarts(service)
+    await yard.arm(service, TAKE)
+    loading = asyncio.create_task(yard.load(f"t{number}"))
+    await yard.rows(f"UPDATE {service}.partition_owner SET epoch = epoch + 1")
+    assert await yard.died(service, before), f"{service} was never at {TAKE}"
+    await loading
+    await settled(yard, TAKE)
+
+
+async def stop_round(yard: System, service: str, point: str, number: int) -> None:
+    """SIGTERM under load, and SIGKILL at ``point`` of the clean stop; a stop with nothing to mark does not count.
+
+    What is acked is noted late, so that the stop finds some of it.
+    """
+    hits = times(yard, point)
+    for attempt in range(8):
+        before = yard.supervisor.restarts(service)
+        await yard.arm(service, point, "kill@1;runtime.publish.before_mark=sleep:0.5")
+        loading = asyncio.create_task(yard.load(f"s{number}x{attempt}"))
+        while not (loading.done() or await yard.rows(f"SELECT FROM {service}.outbox WHERE NOT held LIMIT 1")):
+            await asyncio.sleep(0.005)
+        yard.supervisor.signal(service, signal.SIGTERM)
+        assert await yard.died(service, before), f"{service} did not stop"
+        await loading
+        if times(yard, point) > hits:
+            break
+        await yard.settle()
+    assert times(yard, point) > hits, f"{service} never stopped with anything to mark"
+    await settled(yard, point)
+
+
+@pytest.mark.timeout(1200)
 def test_sigkill_at_every_failpoint(
     kafka: Any, postgres: Any, database: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     registered = registry()
-    assert {point for _, point in ROUNDS} | set(ELSEWHERE) == registered
+    assert {point for _, point in ROUNDS} | {TAKE, *FINISH} | set(ELSEWHERE) == registered
 
     async def story() -> None:
         async with system(
@@ -88,6 +140,10 @@ def test_sigkill_at_every_failpoint(
             await yard.check()
             for number, (service, point) in enumerate(ROUNDS, 1):
                 await kill_round(yard, service, point, number)
+            for number, (service, points) in enumerate(OWNERS.items()):
+                await take_round(yard, service, number)
+                for point in points:
+                    await stop_round(yard, service, point, number)
             before = yard.supervisor.restarts("dispatch")
             await yard.arm("dispatch", "dispatch.send.after")
             await yard.load("r98")

@@ -1,4 +1,4 @@
-"""The admin port of every process: ``/livez /readyz /metrics /idle``, and ``/tick`` in simulated time."""
+"""The admin port of every process: ``/livez /readyz /metrics /idle``, ``/restore``, ``/clock/accept`` or ``/tick``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tabiji_common import failpoints
 from tabiji_common.clock import SteppedClock
 from tabiji_common.errors import Retry
 from tabiji_common.kafka import idle
+from tabiji_common.kafka import restore as kept
 from tabiji_common.topics import format_time, parse_time
 from tabiji_common.web import Refused, install_errors
 
@@ -96,7 +97,27 @@ def admin_app(service: Service) -> FastAPI:
         return state | (quiet if service.loop is None else await idle.snapshot(service.loop))
 
     _add_clock_routes(app, service)
+    _add_restore_routes(app, service)
     return app
+
+
+def _add_restore_routes(app: FastAPI, service: Service) -> None:
+    @app.get("/restore")
+    async def restore() -> dict[str, Any]:
+        """Why timers stand still; empty while they do not."""
+        return {"why": service.loop.ownership.restore.why if service.loop else ""}
+
+    @app.post("/restore/release")
+    async def release(request: Request) -> dict[str, Any]:
+        """An operator takes the database as it is now: the timers of all processes of this group go on."""
+        loop = service.loop
+        by = str((await request.json()).get("by", "")).strip()
+        if not by or loop is None:
+            raise Refused(422, "who releases it, by name" if loop else "this process keeps no state", "by")
+        async with loop.parts.pool.acquire() as connection, connection.transaction():
+            released = await kept.release(connection, loop.group, by)
+        service.wake()
+        return {"released": released}
 
 
 def _add_clock_routes(app: FastAPI, service: Service) -> None:
@@ -107,6 +128,14 @@ def _add_clock_routes(app: FastAPI, service: Service) -> None:
             raise Refused(409, "this process runs on the live clock")
         service.clock.held = True
         return {"held": True}
+
+    @app.post("/clock/accept")
+    async def accept() -> dict[str, Any]:
+        """An operator says that the clock is right although it has leapt: timers go on, up to now."""
+        if service.loop is None or not service.loop.timers.guard.accept():
+            raise Refused(409, "the clock has not leapt")
+        service.wake()
+        return {"now": format_time(service.clock.now())}
 
     @app.post("/tick")
     async def tick(request: Request) -> dict[str, Any]:

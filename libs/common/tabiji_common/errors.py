@@ -31,5 +31,9 @@ class Fenced(TabijiError):
         self.partitions = partitions
 
 
+class WentBack(TabijiError):
+    """The database has lost what it had committed: nothing that it says of the past can be trusted to be the newest."""
+
+
 class Misconfigured(TabijiError):
     """The process cannot start like this; the message names the setting to change."""

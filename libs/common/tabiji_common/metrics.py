@@ -31,6 +31,14 @@ HELD = Gauge("tabiji_runtime_held_records", "Sends that wait for their barrier",
 PARKED = Gauge("tabiji_runtime_parked_customers", "Customers whose records wait for an operator", ["group"])
 OWNED = Gauge("tabiji_runtime_owned_partitions", "Partition numbers that this process owns", ["group"])
 LAG = Gauge("tabiji_runtime_lag_records", "Records in the log that are not applied yet", ["group"])
+CLOCK_LEAPT = Gauge(
+    "tabiji_runtime_clock_leapt", "1 while timers stand still because the clock ran ahead of the machine", ["group"]
+)
+RESTORED = Gauge(
+    "tabiji_runtime_restored",
+    "1 while timers stand still because the database was restored, cloned or went back",
+    ["group"],
+)
 TURN_SECONDS = Histogram("tabiji_runtime_turn_seconds", "Time of one transaction, commit included", ["group"])
 PRODUCER_REPLACED = Counter("tabiji_runtime_producer_replaced_total", "Producers thrown away after an error")
 PRODUCE_FAILED = Counter("tabiji_runtime_produce_failed_total", "Appends whose ack did not come")

@@ -32,6 +32,17 @@ consumer_offset = sa.Table(
     sa.Column("next", sa.BigInteger, nullable=False),
     comment="The next offset to apply, moved in the transaction that applies",
 )
+known_database = sa.Table(
+    "known_database",
+    metadata,
+    sa.Column("grp", sa.Text, primary_key=True),
+    sa.Column("system_identifier", sa.Text, nullable=False),
+    sa.Column("timeline", sa.BigInteger, nullable=False),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False, server_default=""),
+    sa.Column("released_by", sa.Text, nullable=False, server_default=""),
+    comment="Which database this was; why says that it is another one, and timers wait for a person",
+)
 
 
 def _inbox(name: str) -> sa.Table:

@@ -113,6 +113,7 @@ class Service:
             names,
             partitions=self.settings.partitions,
             poll_records=self.settings.poll_records,
+            release_rate=self.settings.release_rate,
         )
 
     def http(self, app: FastAPI) -> None:

@@ -29,6 +29,12 @@ class Settings(BaseSettings):
     port: int = Field(0, description="Port of the service's HTTP API; 0 takes any free one")
     admin_port: int = Field(0, description="Port of /livez /readyz /metrics /idle; 0 means port + 1000")
     poll_records: int = Field(1000, ge=1, description="Most records that one transaction applies")
+    release_rate: int = Field(
+        500,
+        ge=0,
+        description="Most timers that one process fires in a second, so that what an outage kept back goes out evenly:"
+        " 100,000 in 200 s, about what a mail server takes; 0 is no limit; none in simulated time",
+    )
     workspace_secret: str = Field("", description="Key of signed links, guest ids and erasure hashes")
     public_url: str = Field(
         "http://127.0.0.1:8010",

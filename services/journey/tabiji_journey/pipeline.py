@@ -103,7 +103,8 @@ class JourneyPipeline:
                 continue
             writes.take(work.p, states[key], folded, catalog)
             _answer(applied, notes, folded, out, work.p)
-        applied.again = applied.again and any(folded.fired for folded in notes.folds)
+        applied.fired = sum(folded.fired for folded in notes.folds)
+        applied.again = applied.again and applied.fired > 0
         await self._hand_over(tx, notes, turn, applied)
         self._pause_bursts(turn, notes, batch, writes)
         await self._customers.write(tx, writes, catalogs, turn.now)
@@ -162,18 +163,19 @@ class JourneyPipeline:
         if found:
             parked = await self._clockwork.parked(tx, {key for key, _ in found.values()})
             for message_key, (key, p) in found.items():
-                if key not in parked:
+                if key not in parked and turn.takes(key):
                     batch.setdefault(key, Work(p)).released.append(message_key)
 
     async def _gather_due(
         self, tx: Connection, turn: Turn, catalogs: Mapping[str, Catalog], batch: dict[str, Work], applied: Applied
     ) -> None:
         running = [j.number for c in catalogs.values() for j in c.journeys.values() if not j.paused]
-        if turn.fire_until and running:
-            due = await self._customers.due(tx, turn.fire_until, running, self._timers)
+        limit = self._timers if turn.timer_budget is None else min(self._timers, turn.timer_budget)
+        if turn.fire_until and running and limit:
+            due = await self._customers.due(tx, turn.fire_until, running, limit)
             applied.again = due.more
-            for key, p in due.customers.items():
-                batch.setdefault(key, Work(p))
+            for key in filter(turn.takes, due.customers):
+                batch.setdefault(key, Work(due.customers[key]))
 
     # --- what does not belong to one customer alone -----------------------------------------------------------------
 

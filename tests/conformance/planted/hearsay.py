@@ -1,17 +1,18 @@
 """Planted: an error at COMMIT is taken for a rollback, and memory is trusted afterwards instead of the database."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from tabiji_common.errors import Retry
 from tabiji_common.kafka.outbox import Outbox, Row
+from tabiji_common.kafka.store import Mark
 from tabiji_common.kafka.transact import Transactor
 from tests.conformance import toy
 
 reconcile = Outbox.reconcile
 
 
-async def not_committed(self: Transactor, pool: Any, epochs: Mapping[int, int], mark: int, error: Exception) -> None:
+async def not_committed(self: Transactor, pool: Any, mark: Mark, error: Exception) -> None:
     raise Retry("the transaction was not committed") from error
 
 

@@ -7,8 +7,9 @@ from tabiji_common.kafka import store
 from tests.conformance import toy
 
 
-async def mark(tx: Any, group: str, epochs: Mapping[int, int]) -> int:
-    return int(await tx.fetchval("SELECT pg_current_xact_id()::text::bigint"))
+async def mark(tx: Any, group: str, epochs: Mapping[int, int], last: store.Mark = store.NOTHING) -> store.Mark:
+    p = min(epochs)
+    return store.Mark(p, epochs[p], int(await tx.fetchval("SELECT pg_current_xact_id()::text::bigint")))
 
 
 async def hold(tx: Any, group: str, epochs: Mapping[int, int]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tabiji_common.clock import LiveClock
 from tabiji_common.failpoints import arm
+from tabiji_common.kafka.restore import RestoreGuard
 from tabiji_dispatch.adapters.postgres_desk import PostgresDesk
 from tabiji_dispatch.adapters.restore import RestoreWatch
 from tabiji_dispatch.adapters.smtp import SmtpProvider
@@ -235,6 +236,28 @@ async def test_a_restored_or_cloned_database_holds_every_send_until_a_person_rel
         await bench.settle()
         assert bench.said() == [("m1", "sent", "")]
         assert await RestoreWatch(pool, bench.clock, 1).examine() == ""
+
+
+async def test_a_turn_that_the_runtime_misses_holds_every_send_and_one_release_is_for_both(pool: Any) -> None:
+    async with Script() as script, Bench(pool, smtp_at(script.port)) as bench:
+        watch = RestoreWatch(pool, bench.clock, 1)
+        assert await watch.examine() == ""
+        runtime = RestoreGuard("dispatch")
+        runtime.lost("turn 7 was committed")
+        async with pool.acquire() as connection:
+            await runtime.examine(connection)
+        await bench.turn(*known(), send("m1", not_after=NOON))
+        await bench.settle()
+        assert await bench.state("m1") == ("held", "restore")
+        desk = PostgresDesk(pool, SECRET)
+        assert await desk.restore() == {"restore": True, "why": "turn 7 was committed", "released_by": ""}
+        assert await watch.release("ops")
+        await bench.settle()
+        assert bench.said() == [("m1", "sent", "")]
+        assert await desk.restore() == {"restore": False, "why": "", "released_by": "ops"}
+        runtime.written()
+        await runtime.look(pool)
+        assert runtime.why == ""
 
 
 async def test_a_heartbeat_that_went_back_holds_every_send(pool: Any) -> None:

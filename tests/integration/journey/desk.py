@@ -58,6 +58,8 @@ class Desk:
         fire: bool = True,
         release: bool = True,
         offsets: dict[tuple[str, int], int] | None = None,
+        budget: int | None = None,
+        only: frozenset[str] | None = None,
     ) -> Applied:
         """One turn, committed. Sends decided in earlier turns are released unless ``release`` is false."""
         now = now or max([record.accepted_at for record in records], default=MONDAY)
@@ -74,6 +76,8 @@ class Desk:
                 cluster="test",
                 released=frozenset(self.held) if release else frozenset(),
                 held=frozenset(self.held),
+                timer_budget=budget,
+                only=only,
             )
             with connection.query_logger(lambda query: self.statements.append(query.query)):
                 applied = await self.pipeline.apply(connection, turn)

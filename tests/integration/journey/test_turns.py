@@ -184,6 +184,21 @@ async def test_timers_fire_in_bounded_batches_and_ask_for_another_turn(database:
         assert [turn.again for turn in turns] == [True, True, False, False]
 
 
+async def test_no_more_timers_fire_in_a_turn_than_its_budget_allows(desk: Desk) -> None:
+    await desk.takes(*(received(cart("c", who), f"cart {who}", MONDAY) for who in customers(25)))
+    turns = [await desk.takes(now=after(hours=4), budget=budget) for budget in (10, 0, 20, 20)]
+    assert [turn.fired for turn in turns] == [10, 0, 15, 0]
+
+
+async def test_timers_of_customers_that_are_not_asked_for_wait(desk: Desk) -> None:
+    """So that the runtime can find out whose timer PostgreSQL refuses."""
+    await desk.takes(*(received(cart("c", who), f"cart {who}", MONDAY) for who in customers(4)))
+    applied = await desk.takes(now=after(hours=4), only=frozenset({"w:c2"}))
+    assert [record.key for record in applied.sends] == ["w:c2"]
+    applied = await desk.takes(now=after(hours=4))
+    assert sorted(record.key for record in applied.sends) == ["w:c0", "w:c1", "w:c3"]
+
+
 async def test_a_journey_whose_condition_keeps_failing_is_paused_and_nobody_is_parked(database: str) -> None:
     faulty = THANKS.replace("customer.order_count == 1", "event.coupon.size() > 3")
     async with open_desk(database, faulty) as desk:

@@ -13,10 +13,13 @@ from typing import Any
 import asyncpg
 
 from tabiji_common.clock import Clock
+from tabiji_common.failpoints import Failpoint
 from tabiji_common.logs import logger
 from tabiji_common.postgres import Connection, is_transient
 
 log = logger(__name__)
+CREATED = Failpoint("runtime.inbox.created", "a day's partition is filled and attached, not committed")
+DROPPED = Failpoint("runtime.inbox.dropped", "a day's partition is dropped and committed, older ones still stand")
 KEPT = {"inbox": timedelta(days=45), "inbox_page_view": timedelta(days=7)}
 DAYS = range(-1, 3)  # yesterday to the day after tomorrow
 EVERY = 3600.0
@@ -53,6 +56,7 @@ async def upkeep(pool: asyncpg.Pool[Any], schema: str, today: date) -> bool:
                         await _create(connection, table, today + n * DAY)
                 for day in sorted(day for day in there if day < today - age):
                     await connection.execute(f"DROP TABLE {_name(table, day)}")
+                    await DROPPED()
                 await _empty_rest(connection, table, today - age)
         finally:
             await connection.execute("SELECT pg_advisory_unlock(hashtext($1))", lock)
@@ -92,6 +96,7 @@ async def _create(connection: Connection, table: str, day: date) -> None:
         await connection.execute(
             f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{day}') TO ('{day + DAY}')"
         )
+        await CREATED()
 
 
 async def _empty_rest(connection: Connection, table: str, first: date) -> None:

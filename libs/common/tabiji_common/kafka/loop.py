@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from tabiji_common.errors import Fenced, Retry
+from tabiji_common.errors import Fenced, Retry, WentBack
 from tabiji_common.failpoints import Failpoint
+from tabiji_common.kafka import blame
 from tabiji_common.kafka.barrier import Barriers, Probe
 from tabiji_common.kafka.gauge import LagGauge
 from tabiji_common.kafka.intake import Intake
@@ -19,16 +20,16 @@ from tabiji_common.kafka.outbox import Outbox, Row
 from tabiji_common.kafka.ownership import Ownership
 from tabiji_common.kafka.ports import Parts
 from tabiji_common.kafka.publish import Publisher
+from tabiji_common.kafka.timers import Timers
 from tabiji_common.kafka.transact import Plan, Transactor, Written
 from tabiji_common.kafka.turn import Received, Stateful, Turn
 from tabiji_common.logs import logger
 from tabiji_common.metrics import FENCED, LAG, OWNED, RETRIES, TURN_SECONDS, measure
-from tabiji_common.postgres import is_data_error, is_transient
+from tabiji_common.postgres import is_transient
 
 log = logger(__name__)
 AFTER_COMMIT = Failpoint("runtime.turn.after_commit", "a turn is committed, nothing of it published")
 HEARTBEAT = 1.0
-BLAMELESS = 3  # times that a refused value without a culprit is tried again: a table may have changed meanwhile
 SMALL = 100  # below this many waiting records a turn first asks what the log holds
 
 
@@ -43,6 +44,7 @@ class Loop:
         *,
         partitions: int,
         poll_records: int = 1000,
+        release_rate: int = 0,
     ) -> None:
         self.group, self.parts, self.inputs = group, parts, list(inputs)
         self.partitions, self.poll_records = partitions, poll_records
@@ -52,6 +54,7 @@ class Loop:
         self.publisher = Publisher(group, self.outbox, parts.producer, lambda: set(self.parked))
         self.intake = Intake(parts.reader, self.merge)
         self.gauge = LagGauge(parts.board, parts.clock)
+        self.timers = Timers(group, parts.clock, release_rate)
         self.ends: dict[Place, int] = {}
         self.released: list[Row] = []
         self.polls = 0
@@ -101,6 +104,10 @@ class Loop:
                     log.warning("fenced", partitions=sorted(fenced.partitions))
                     self.stale = True
                     self.ownership.forget(fenced.partitions)
+                except WentBack as error:
+                    self.ownership.restore.lost(str(error))
+                    self.stale = True
+                    self.ownership.forget(self.owned)
                 except Exception as error:
                     if not (isinstance(error, Retry) or is_transient(error)):
                         raise
@@ -112,7 +119,9 @@ class Loop:
     async def _leave(self) -> None:
         """Publish what may go, mark it, and let others take over."""
         self.gauge.stop()
-        with contextlib.suppress(TimeoutError, Retry, Fenced, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        with contextlib.suppress(
+            TimeoutError, Retry, Fenced, WentBack, asyncpg.PostgresError, asyncpg.InterfaceError, OSError
+        ):
             await asyncio.wait_for(self.publisher.drain(), 3)
             if not self.stale:
                 acked = list(self.outbox.acked)
@@ -121,6 +130,7 @@ class Loop:
 
     async def _settle_ownership(self) -> None:
         """Own what the group assigns, once it vouches for it; read memory anew where it may be behind."""
+        await self.ownership.restore.look(self.parts.pool)
         wanted = await self.ownership.wanted()
         if wanted and wanted != self.owned and await self.ownership.proven(wanted):
             await self._reload(wanted)
@@ -214,15 +224,17 @@ class Loop:
         passed = self.barriers.advance(self.owned, offsets)
         ready = self.outbox.passed({p: probe.number for p, probe in passed.items()})
         self.released = [row for row in ready if row.key not in self.parked]  # a parked customer's stay withdrawable
+        firing = self.timers.firing(passed, paused=bool(self.ownership.restore.why))
         turn = Turn(
             records=records,
-            now=self.parts.clock.now(),
+            now=firing.now,
             owned=self.owned,
-            fire_until={p: probe.seen for p, probe in passed.items()},
+            fire_until=firing.until,
             offsets=offsets,
             cluster=self.ownership.cluster,
             released=frozenset(row.id for row in self.released),
             held=frozenset(self.outbox.waiting),
+            timer_budget=firing.budget,
         )
         return Plan(
             turn,
@@ -235,28 +247,13 @@ class Loop:
 
     async def _apply(self, plan: Plan, probe: asyncio.Task[Probe]) -> None:
         started = self.parts.clock.elapsed()
-        written = await self._commit(plan)
+        written = await blame.commit(self.transactor, self.parts.pool, plan, self.failures)
         TURN_SECONDS.labels(self.group).observe(self.parts.clock.elapsed() - started)
         await AFTER_COMMIT()
         self._remember(plan, written)
         if not probe.done():
             await probe
         self._release_own(written)
-
-    async def _commit(self, plan: Plan) -> Written:
-        """Commit the plan; a customer whose values PostgreSQL refuses is parked, the others go on."""
-        while True:
-            try:
-                return await self.transactor.commit(self.parts.pool, plan)
-            except asyncpg.PostgresError as error:
-                if not is_data_error(error):
-                    raise
-                key = await self.transactor.culprit(self.parts.pool, plan)
-                if key is None and self.failures < BLAMELESS:
-                    raise Retry("a value was refused, and no customer's alone") from error
-                if key is None:
-                    raise
-                plan.forced[key] = type(error).__name__  # its text may quote a value of the customer's
 
     def _remember(self, plan: Plan, written: Written) -> None:
         """The commit is a fact: move what memory holds of it."""
@@ -277,7 +274,7 @@ class Loop:
             self.moved_at = self.turned_at
         if plan.moves or written.rows or written.applied.again:
             self.turns += 1
-        if written.applied.again:
+        if self.timers.more(plan.turn.timer_budget, written.applied.fired) and written.applied.again:
             self.wake()
         self.pipeline.committed(written.turn, written.applied)
         measure(self, written, len(plan.turn.records))

@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tabiji_common.errors import Misconfigured
+from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka import parking, store
 from tabiji_common.kafka.merge import Place
 from tabiji_common.kafka.outbox import Row
 from tabiji_common.kafka.ports import Parts
+from tabiji_common.kafka.restore import RestoreGuard
 from tabiji_common.logs import logger
 from tabiji_common.metrics import TAKEN
 
 log = logger(__name__)
+BUMPED = Failpoint("runtime.take.bumped", "the epochs are taken and committed, offsets and outbox not yet read")
 REJOIN_AFTER = 40  # failed proofs, 0.1 s apart
 
 
@@ -35,6 +38,7 @@ class Ownership:
         self.epochs: dict[int, int] = {}
         self.offsets: dict[Place, int] = {}
         self.cluster = ""
+        self.restore = RestoreGuard(group)
         self._unproven = 0
         self._joined = False
 
@@ -88,6 +92,7 @@ class Ownership:
         if new:
             async with self.parts.pool.acquire() as connection:
                 epochs |= await store.bump(connection, self.group, new)
+            await BUMPED()
             TAKEN.labels(self.group).inc(len(new))
             log.info("partitions_taken", partitions=sorted(new))
         # nobody else moves these offsets any more; and no transaction stays open while the log is asked
@@ -95,12 +100,14 @@ class Ownership:
         starts, ends = await self.parts.probes.starts(places), await self.parts.probes.ends(places)
         async with self.parts.pool.acquire() as connection, connection.transaction():
             await store.hold(connection, self.group, epochs)
+            await self.restore.examine(connection)
             found = await store.offsets(connection, self.group, self.cluster, wanted)
             first = {place: starts[place] for place in places if place not in found}
             if first:
                 await store.begin_offsets(connection, self.group, self.cluster, first)
             leftovers = await store.leftovers(connection, wanted)
             parked = await parking.parked_keys(connection, wanted)
+        self.restore.written()
         offsets = {place: found.get(place, starts[place]) for place in places}
         _refuse_gaps(offsets, starts, ends)
         self.epochs, self.offsets = epochs, offsets  # only now: a number half taken is taken again

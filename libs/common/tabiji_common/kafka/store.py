@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from tabiji_common.errors import Fenced
+from tabiji_common.errors import Fenced, WentBack
 from tabiji_common.kafka.merge import Place
 from tabiji_common.kafka.outbox import Row, Slot
 from tabiji_common.kafka.turn import Received
@@ -30,22 +31,38 @@ async def bump(tx: Connection, group: str, partitions: Iterable[int]) -> dict[in
     return {row["p"]: row["epoch"] for row in rows}
 
 
-async def mark(tx: Connection, group: str, epochs: Mapping[int, int]) -> int:
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A transaction's own id, written into the owner row of its lowest number."""
+
+    p: int
+    epoch: int
+    turn: int
+
+
+NOTHING = Mark(-1, 0, 0)
+
+
+async def mark(tx: Connection, group: str, epochs: Mapping[int, int], last: Mark = NOTHING) -> Mark:
     """Write this transaction's id into the owner row of the lowest number; ``last_turn`` reads it back.
 
-    Raises ``Fenced`` as ``hold`` does.
+    ``last`` is the newest mark that was committed: raises ``WentBack`` where it is gone, and what ``hold`` does.
     """
     p = min(epochs)
-    marked = await tx.fetchval(
-        "UPDATE partition_owner SET turn = pg_current_xact_id()::text::bigint WHERE grp = $1 AND p = $2 AND epoch = $3"
-        " RETURNING turn",
+    row = await tx.fetchrow(
+        "UPDATE partition_owner o SET turn = pg_current_xact_id()::text::bigint FROM partition_owner old"
+        " WHERE o.grp = $1 AND o.p = $2 AND o.epoch = $3 AND old.grp = o.grp AND old.p = o.p"
+        " RETURNING o.turn, old.turn AS before",
         group,
         p,
         epochs[p],
     )
-    if marked is None:
+    if row is None:
         await hold(tx, group, epochs)
-    return int(marked)
+        raise Fenced(frozenset({p}))
+    if (last.p, last.epoch) == (p, epochs[p]) and row["before"] < last.turn:
+        raise WentBack(f"turn {last.turn} of number {p} was committed, and the newest one is {row['before']}")
+    return Mark(p, epochs[p], int(row["turn"]))
 
 
 async def last_turn(tx: Connection, group: str, p: int) -> tuple[int, int]:
@@ -55,7 +72,10 @@ async def last_turn(tx: Connection, group: str, p: int) -> tuple[int, int]:
 
 
 async def hold(tx: Connection, group: str, epochs: Mapping[int, int]) -> None:
-    """Take the epoch rows first, shared: raises ``Fenced`` with the numbers that somebody else has bumped."""
+    """Take the epoch rows first, shared: raises ``Fenced`` with the numbers that somebody else has bumped.
+
+    Raises ``WentBack`` where an epoch that was mine has never been.
+    """
     rows = await tx.fetch(
         "SELECT o.p FROM partition_owner o JOIN unnest($2::int[], $3::bigint[]) AS mine(p, epoch)"
         " ON o.p = mine.p AND o.epoch = mine.epoch WHERE o.grp = $1 FOR SHARE OF o",
@@ -65,6 +85,10 @@ async def hold(tx: Connection, group: str, epochs: Mapping[int, int]) -> None:
     )
     missing = frozenset(epochs) - {row["p"] for row in rows}
     if missing:
+        newest = await tx.fetch("SELECT p, epoch FROM partition_owner WHERE grp = $1", group)
+        there = {row["p"]: row["epoch"] for row in newest}
+        if any(there.get(p, 0) < epochs[p] for p in missing):
+            raise WentBack(f"epochs {epochs} were committed, and the newest ones are {there}")
         raise Fenced(missing)
 
 
@@ -108,6 +132,14 @@ async def move_offsets(tx: Connection, group: str, cluster: str, moves: Mapping[
         [new for _, new in moves.values()],
     )
     return int(status.split()[-1]) == len(moves)
+
+
+async def refuse_older(tx: Connection, group: str, cluster: str, moves: Mapping[Place, tuple[int, int]]) -> None:
+    """Raise ``WentBack`` where an offset lies before the old value of its move."""
+    found = await offsets(tx, group, cluster, {p for _, p in moves})
+    older = {place: found.get(place, 0) for place, (old, _) in moves.items() if found.get(place, 0) < old}
+    if older:
+        raise WentBack(f"next offsets are older than what was committed: {older}")
 
 
 def identity(record: Received) -> bytes:

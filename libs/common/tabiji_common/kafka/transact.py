@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,6 +24,8 @@ from tabiji_common.topics import dead_letter_name, partition_of
 log = logger(__name__)
 BEFORE_BEGIN = Failpoint("runtime.turn.before_begin", "a turn is planned, its transaction has not begun")
 BEFORE_COMMIT = Failpoint("runtime.turn.before_commit", "everything of a turn is written, nothing committed")
+BEFORE_FINISH = Failpoint("runtime.finish.before_commit", "clean stop: acked rows are deleted, not committed")
+AFTER_FINISH = Failpoint("runtime.finish.after_commit", "clean stop: acked rows are gone, the group is not left yet")
 IN_COMMIT = Failpoint("runtime.turn.in_commit", "COMMIT was sent; its answer has not been read")
 
 
@@ -63,13 +66,14 @@ class Transactor:
         self.pipeline = pipeline
         self.inbox = inbox
         self.number = 0
+        self.last = store.NOTHING  # the newest mark that is known to be committed
 
     async def commit(self, pool: asyncpg.Pool[Any], plan: Plan) -> Written:
         """Apply the plan, once. An error at COMMIT is resolved by asking what became of the transaction.
 
-        Raises ``Fenced``, ``Retry``, or what the service's fold let escape.
+        Raises ``Fenced``, ``WentBack``, ``Retry``, or what the service's fold let escape.
         """
-        mark, written = 0, None
+        mark, written = store.NOTHING, None
         committing = False
         await BEFORE_BEGIN()
         try:
@@ -77,18 +81,19 @@ class Transactor:
                 transaction = connection.transaction()
                 await transaction.start()
                 try:
-                    mark = await store.mark(connection, self.group, plan.epochs)
-                    written = await self._write(connection, plan, mark)
+                    mark = await store.mark(connection, self.group, plan.epochs, self.last)
+                    written = await self.write(connection, plan, mark.turn)
                     await BEFORE_COMMIT()
                 except BaseException:
-                    await self._rollback(transaction)
+                    await rolled_back(transaction)
                     raise
                 committing = True
                 await self._send_commit(transaction)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
             if written is None or not committing:
                 raise
-            await self._find_out(pool, plan.epochs, mark, error)
+            await self._find_out(pool, mark, error)
+        self.last = mark
         return written
 
     @staticmethod
@@ -100,23 +105,22 @@ class Transactor:
         finally:
             await sent
 
-    async def _find_out(self, pool: asyncpg.Pool[Any], epochs: Mapping[int, int], mark: int, error: Exception) -> None:
+    async def _find_out(self, pool: asyncpg.Pool[Any], mark: store.Mark, error: Exception) -> None:
         """Return where the transaction that wrote ``mark`` was committed; raise ``Retry`` or ``Fenced`` where not.
 
         Asks until the database answers. PostgreSQL cannot be asked about a transaction's id itself: after a crash it
         gives the ids of lost transactions to others.
         """
         log.warning("commit_unknown", error=repr(error))
-        p = min(epochs)
         while True:
-            found = await self._last_turn(pool, p)
+            found = await self._last_turn(pool, mark.p)
             if found is not None:
                 break
             await asyncio.sleep(0.1)
         epoch, turn = found
-        if epoch != epochs[p]:
-            raise Fenced(frozenset({p})) from error
-        if turn == mark:
+        if epoch != mark.epoch:
+            raise Fenced(frozenset({mark.p})) from error
+        if turn == mark.turn:
             log.info("commit_found")
         elif is_data_error(error):
             raise error
@@ -132,16 +136,11 @@ class Transactor:
                 raise
             return None
 
-    @staticmethod
-    async def _rollback(transaction: Any) -> None:
-        try:
-            await transaction.rollback()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
-            return  # the session is gone, and the transaction with it
-
-    async def _write(self, tx: Connection, plan: Plan, mark: int) -> Written:
+    async def write(self, tx: Connection, plan: Plan, mark: int) -> Written:
+        """Everything of a turn, inside its transaction."""
         await store.hold(tx, self.group, plan.epochs)
         if not await store.move_offsets(tx, self.group, self.cluster, plan.moves):
+            await store.refuse_older(tx, self.group, self.cluster, plan.moves)
             raise Retry("offsets were moved under my own epoch")
         readable, dead = triage(plan.turn.records)
         repeats: list[Received] = []
@@ -213,40 +212,20 @@ class Transactor:
         self.number += 1
         return (p, plan.epochs[p], self.number)
 
-    async def culprit(self, pool: asyncpg.Pool[Any], plan: Plan) -> str | None:
-        """The customer whose records PostgreSQL refuses: halves the batch in transactions that are rolled back.
-
-        ``None`` where it refuses without any customer's records, or no single customer's alone.
-        """
-        keys = sorted({record.key for record in plan.turn.records} - set(plan.forced))
-        while len(keys) > 1:
-            half = keys[: len(keys) // 2]
-            keys = half if await self._refused(pool, plan, set(half)) else keys[len(half) :]
-        return keys[0] if keys and await self._refused(pool, plan, set(keys)) else None
-
-    async def _refused(self, pool: asyncpg.Pool[Any], plan: Plan, keys: set[str]) -> bool:
-        """Whether a turn of these customers' records alone would be refused."""
-        records = [record for record in plan.turn.records if record.key in keys]
-        part = replace(plan, turn=replace(plan.turn, records=records, fire_until={}), moves={}, acked=[])
-        async with pool.acquire() as connection:
-            transaction = connection.transaction()
-            await transaction.start()
-            try:
-                await self._write(connection, part, await store.mark(connection, self.group, plan.epochs))
-            except asyncpg.PostgresError as error:
-                if is_data_error(error):
-                    return True
-                raise
-            finally:
-                await self._rollback(transaction)
-        return False
-
     async def finish(self, pool: asyncpg.Pool[Any], epochs: Mapping[int, int], acked: Sequence[Slot]) -> None:
         """The last transaction of a clean stop: delete the rows that Kafka has."""
         if epochs and acked:
             async with pool.acquire() as connection, connection.transaction():
                 await store.hold(connection, self.group, epochs)
                 await store.delete_outbox(connection, acked)
+                await BEFORE_FINISH()
+            await AFTER_FINISH()
+
+
+async def rolled_back(transaction: Any) -> None:
+    """End it, or find it gone with its session."""
+    with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+        await transaction.rollback()
 
 
 def _unparks(record: Received) -> bool:

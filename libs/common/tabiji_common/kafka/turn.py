@@ -52,7 +52,7 @@ class Turn:
     """One transaction's worth of work for the partition numbers in ``owned``.
 
     records     merged over all topics in append order; repeats and parked customers' records are already taken out
-    now         business time
+    now         business time; while the clock is not believed (``clock_guard``), what the machine's makes of it
     fire_until  by partition number, the instant up to which timers may fire: everything that the log held when that
                 instant was seen has been applied before this turn or is in ``records``; numbers without a barrier are
                 absent
@@ -61,6 +61,8 @@ class Turn:
                 ``Applied.withdrawn`` names them
     held        message keys of sends that wait for their barrier and have not been handed to the producer
     cluster     the Kafka cluster's id
+    timer_budget  the most timers that this turn may fire (``Applied.fired`` says how many it did); ``None`` for any
+                  number. Those that an event of the same customer makes necessary fire beyond it
     """
 
     records: list[Received]
@@ -71,6 +73,18 @@ class Turn:
     cluster: str
     released: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    timer_budget: int | None = None
+    only: frozenset[str] | None = None
+    asked: set[str] = field(default_factory=set)
+
+    def takes(self, key: str) -> bool:
+        """Whether to work on this customer although it may have no record here (a timer, a message).
+
+        Ask before the work: if PostgreSQL refuses a value then, the runtime finds out whose it is by asking for some of
+        these customers ``only``, and parks the one.
+        """
+        self.asked.add(key)
+        return self.only is None or key in self.only
 
 
 @dataclass(slots=True)
@@ -84,6 +98,7 @@ class Applied:
     rejected   (record, reason): dead-lettered
     parked     customer key → error: the customer's records, from this turn on, are kept in order until unparked
     again      more of the same is due at once (timers left over a batch limit)
+    fired      timers fired
     notes      anything the service wants back in ``committed``
     """
 
@@ -93,6 +108,7 @@ class Applied:
     rejected: list[tuple[Received, str]] = field(default_factory=list)
     parked: dict[str, str] = field(default_factory=dict)
     again: bool = False
+    fired: int = 0
     notes: Any = None
 
 

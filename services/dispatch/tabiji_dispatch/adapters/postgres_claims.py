@@ -18,6 +18,7 @@ _CONTROLS = """
 SELECT scope, workspace, name FROM kill_switch
 UNION ALL SELECT 'cluster', cluster, '' FROM accepted_cluster
 UNION ALL SELECT 'restore', '', '' FROM installation WHERE restore
+UNION ALL SELECT 'restore', '', '' FROM known_database WHERE why <> ''
 """
 _CLAIM = """
 WITH asked AS (

@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from tabiji_common.runtime_schema import known_database
+from tabiji_dispatch.adapters.restore import GROUP
 from tabiji_dispatch.adapters.tables import (
     accepted_cluster,
     attempt,
@@ -129,7 +131,12 @@ class PostgresDesk:
 
     async def restore(self) -> Row:
         """Whether sends are held because the database was restored or cloned, and why."""
-        query = sa.select(installation.c.restore, installation.c.why, installation.c.released_by)
+        lost = sa.func.coalesce(known_database.c.why, "")
+        query = sa.select(
+            (installation.c.restore | (lost != "")).label("restore"),
+            sa.func.coalesce(sa.func.nullif(installation.c.why, ""), lost).label("why"),
+            installation.c.released_by,
+        ).select_from(installation.outerjoin(known_database, known_database.c.grp == GROUP))
         return (await self._rows(query))[0]
 
     async def accept_cluster(self, cluster: str, by: str, at: datetime) -> None:

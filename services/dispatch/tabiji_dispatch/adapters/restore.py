@@ -1,7 +1,8 @@
 """Is this still the database we wrote to? A restored or cloned one holds every send until a person releases it.
 
 Compared are the system identifier, the timeline and the data folder's place at every start, and while running a
-heartbeat: a counter that goes back means that the database did (a failover to a standby that lagged).
+heartbeat: a counter that goes back means that the database did (a failover to a standby that lagged). The runtime,
+which notices every turn that was lost, holds sends as well; one release is for both.
 """
 
 from __future__ import annotations
@@ -11,21 +12,18 @@ from typing import Any
 
 from tabiji_common.clock import Clock
 from tabiji_common.failpoints import Failpoint
+from tabiji_common.kafka import restore as runtime
 from tabiji_common.logs import logger
 from tabiji_common.postgres import is_transient
 from tabiji_dispatch import metrics
 
 log = logger(__name__)
+GROUP = "dispatch"
 
 IN_EXAMINE = Failpoint("dispatch.examine.before_commit", "the database is looked at before anything starts")
 IN_RELEASE = Failpoint("dispatch.release.before_commit", "a person's release is written, not committed")
 IN_BEAT = Failpoint("dispatch.beat.before_commit", "a heartbeat is written, not committed")
 
-_HERE = """
-SELECT s.system_identifier::text, c.timeline_id::bigint,
-    coalesce((SELECT setting FROM pg_settings WHERE name = 'data_directory'), '') AS place
-FROM pg_control_system() s, pg_control_checkpoint() c
-"""
 _KNOWN = "SELECT system_identifier, timeline, place, beat, restore FROM installation WHERE id = 1 FOR UPDATE"
 _REMEMBER = "UPDATE installation SET system_identifier = $1, timeline = $2, place = $3 WHERE id = 1"
 _HOLD = "UPDATE installation SET restore = true, why = $1, released_by = '' WHERE id = 1"
@@ -48,9 +46,9 @@ class RestoreWatch:
     async def examine(self) -> str:
         """Compare with what is remembered; the reason for restore mode, empty where all is as it was."""
         async with self._pool.acquire() as connection, connection.transaction():
-            here = tuple(await connection.fetchrow(_HERE))
+            here = await runtime.identity(connection)
             known = await connection.fetchrow(_KNOWN)
-            why = changed(known, here)
+            why = runtime.changed(known, here)
             if known["system_identifier"] == "":
                 await connection.execute(_REMEMBER, *here)
             elif why:
@@ -65,11 +63,12 @@ class RestoreWatch:
         """A person says that sending may go on; whether it was held."""
         async with self._pool.acquire() as connection, connection.transaction():
             known = await connection.fetchrow(_KNOWN)
-            here = await connection.fetchrow(_HERE)
+            here = await runtime.identity(connection)
             await connection.execute(_RELEASE, *here, by)
+            lost = await runtime.release(connection, GROUP, by)
             await IN_RELEASE()
         metrics.RESTORE.set(0)
-        return bool(known["restore"])
+        return bool(known["restore"]) or lost
 
     async def run(self) -> None:
         """Beat for ever."""
@@ -84,7 +83,7 @@ class RestoreWatch:
     async def beat(self) -> None:
         """One beat; a counter that went back, or another identity, holds every send."""
         async with self._pool.acquire() as connection, connection.transaction():
-            other = changed(await connection.fetchrow(_KNOWN), await connection.fetchrow(_HERE))
+            other = runtime.changed(await connection.fetchrow(_KNOWN), await runtime.identity(connection))
             beat, restore = await connection.fetchrow(_BEAT)
             why = "heartbeat" if beat <= self._beat else other
             if why and not restore:
@@ -94,11 +93,3 @@ class RestoreWatch:
             await IN_BEAT()
         self._beat = beat
         metrics.RESTORE.set(bool(restore))
-
-
-def changed(known: Any, here: tuple[str, int, str]) -> str:
-    """Which part of the identity is another one; empty for none, and for a database seen for the first time."""
-    if known["system_identifier"] == "":
-        return ""
-    pairs = zip(("system_identifier", "timeline", "place"), here, strict=True)
-    return ", ".join(name for name, now in pairs if known[name] not in {now, ""})

@@ -15,3 +15,8 @@ def upgrade() -> None:
         "CREATE TABLE applied (seq bigserial PRIMARY KEY, key text, id text, topic text, position bigint,"
         " appended_at timestamptz, pid int, applied_at timestamptz DEFAULT clock_timestamp())"
     )
+    op.execute("CREATE TABLE timer (n bigserial PRIMARY KEY, key text, p int, due_at timestamptz, sour bool)")
+    op.execute(
+        "CREATE TABLE fired (n bigint, key text, due_at timestamptz, now timestamptz,"
+        " at timestamptz DEFAULT clock_timestamp())"
+    )
