@@ -19,7 +19,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(VENV)/.ready $(VENV)/.jars ## Python packages and Kafka's jars, into .venv and .tabiji
+setup: $(VENV)/.ready $(VENV)/.jars ## Python packages and Kafka's jars, into .venv and .tabiji (V=1: say more)
 
 .PHONY: run
 run: setup ## the demo on the embedded stack (FULL=1: the whole log; ONCE=1: end when it has ended)
@@ -67,7 +67,12 @@ clean: ## remove the environment, the caches and the data of the embedded stack
 	@rm -rf $(VENV) .tabiji .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find libs services tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
-# The steps of the set-up. Each leaves a stamp, so that a second run costs nothing.
+# The steps of the set-up. Each leaves a stamp, so that a second run costs nothing, and says one line; V=1: all of it.
+
+LOUD := $(filter-out 0,$(V))
+QUIET := $(if $(LOUD),,--quiet)
+step = printf '· %s … $(if $(LOUD),\n)' "$(1)"; SECONDS=0
+done = printf '%s s\n' "$$SECONDS"; touch $@
 
 $(VENV)/.uv: requirements-bootstrap.lock
 	@python=; for candidate in $(PYTHONS); do \
@@ -75,21 +80,20 @@ $(VENV)/.uv: requirements-bootstrap.lock
 		then python=$$candidate; break; fi; done; \
 	if [ -z "$$python" ]; then \
 		echo "Tabiji needs Python 3.11 or newer; tried: $(PYTHONS). Name one: make setup PYTHON=…" >&2; exit 1; fi; \
-	echo "· virtual environment of $$("$$python" --version)"; \
+	$(call step,virtual environment of $$("$$python" --version)); \
 	"$$python" -m venv --clear $(VENV) || { \
-		echo "This Python cannot make virtual environments (on Debian: apt install python3-venv)" >&2; exit 1; }
-	@echo "· installer"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
-		-r requirements-bootstrap.lock
-	@touch $@
+		echo "This Python cannot make virtual environments (on Debian: apt install python3-venv)" >&2; exit 1; }; \
+	$(BIN)/python -m pip install $(QUIET) --disable-pip-version-check --no-deps --require-hashes \
+		-r requirements-bootstrap.lock; \
+	$(done)
 
 $(VENV)/.ready: $(VENV)/.uv $(LOCKS) $(PACKAGES:%=%/pyproject.toml)
-	@echo "· packages, by hash"
-	@$(UV) pip sync --python $(BIN)/python --require-hashes $(LOCKS)
-	@echo "· Tabiji's own packages"
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=-e ./%)
-	@touch $@
+	@$(call step,installing packages by hash); \
+	$(UV) pip sync $(QUIET) --python $(BIN)/python --require-hashes $(LOCKS); \
+	$(UV) pip install $(QUIET) --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=-e ./%); \
+	$(done)
 
 $(VENV)/.jars: $(VENV)/.ready deploy/local/jgo.lock.toml libs/cli/tabiji_cli/stack/jars.py
-	@$(BIN)/python -m tabiji_cli.stack.jars
-	@touch $@
+	@$(call step,fetching Apache Kafka); \
+	$(BIN)/python -m tabiji_cli.stack.jars; \
+	$(done)

@@ -1,6 +1,6 @@
 """Apache Kafka's jars: fetched by jgo, each one checked against deploy/local/jgo.lock.toml.
 
-`python -m tabiji_cli.stack.jars` fetches what is missing and says so.
+`python -m tabiji_cli.stack.jars` fetches what is missing and counts aloud, in one line.
 """
 
 import hashlib
@@ -38,11 +38,11 @@ def locked_jars() -> list[Jar]:
     return [Jar(row["groupId"], row["artifactId"], row["version"], row["sha256"]) for row in lock["dependencies"]]
 
 
-def kafka_jars(cache: Path | None = None, tell: Callable[[str], None] | None = None) -> Path:
+def kafka_jars(cache: Path | None = None, tell: Callable[[int], None] | None = None) -> Path:
     """The folder that holds exactly the locked jars, fetched now if it is not there yet.
 
     A complete folder is recognised by its name (a digest of the lock), so a warm call costs one
-    stat. `tell` hears one line a few times while jars arrive. Raises JarMismatch or StackError.
+    stat. `tell` hears a few times how many have arrived. Raises JarMismatch or StackError.
     """
     cache = cache or cache_folder()
     jars = locked_jars()
@@ -52,20 +52,19 @@ def kafka_jars(cache: Path | None = None, tell: Callable[[str], None] | None = N
         return folder
     with HomeLock(cache / "lock"):
         if not folder.is_dir():
-            _gather(jars, cache / "m2", folder, tell or (lambda _line: None))
+            _gather(jars, cache / "m2", folder, tell or (lambda _count: None))
     return folder
 
 
-def _gather(jars: list[Jar], repository: Path, folder: Path, tell: Callable[[str], None]) -> None:
+def _gather(jars: list[Jar], repository: Path, folder: Path, tell: Callable[[int], None]) -> None:
     draft = folder.with_name(f"{folder.name}.new")
     draft.mkdir(parents=True, exist_ok=True)
-    tell(f"fetching Apache Kafka: {len(jars)} jars")
     for count, (jar, path) in enumerate(_fetched(jars, repository), start=1):
         target = draft / jar.file_name
         target.unlink(missing_ok=True)
         os.link(path, target)
         if count % 11 == 0 or count == len(jars):
-            tell(f"Apache Kafka: {count} of {len(jars)} jars")
+            tell(count)
     draft.rename(folder)
 
 
@@ -103,13 +102,14 @@ def _fetch(jar: Jar, repository: Path) -> Path:
 def main() -> int:
     """Fetch what is missing; 0 when all jars are there."""
 
-    def tell(line: str) -> None:
-        sys.stderr.write(f"· {line}\n")
+    def tell(count: int) -> None:
+        sys.stdout.write(f"{count} jars … ")
+        sys.stdout.flush()
 
     try:
         kafka_jars(tell=tell)
     except StackError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"\n{error}\n")
         return 1
     return 0
 
