@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -54,14 +55,34 @@ def stack(say: Say, home: Path | None = None) -> Iterator[Stack]:
         exits.enter_context(_told(say))
         exits.callback(_stop, "Apache Kafka", kafka, say)
         exits.callback(_stop, "PostgreSQL", postgres, say)
-        with ThreadPoolExecutor(2) as pool:
-            starts = [pool.submit(postgres.start), pool.submit(kafka.start)]
+        say("starting PostgreSQL and Apache Kafka")
+        with uninterrupted(), ThreadPoolExecutor(2) as pool:
+            named = (("PostgreSQL", postgres), ("Apache Kafka", kafka))
+            starts = [pool.submit(_start, name, server, say) for name, server in named]
         for start in starts:
             start.result()
-        say(f"PostgreSQL on {postgres.port} (pid {postgres.pid}), Apache Kafka on {kafka.port} (pid {kafka.pid})")
         exits.callback(stop_services, supervisor, say)
         supervisor.open()
         yield Stack(home, kafka, postgres, supervisor)
+
+
+def _start(name: str, server: KafkaServer | PostgresServer, say: Say) -> None:
+    begun = time.monotonic()
+    server.start()
+    say(f"{name} answers on {server.port} (pid {server.pid}): {time.monotonic() - begun:.1f} s")
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C during the block is a ``KeyboardInterrupt`` at its end: what is half started cannot be stopped."""
+    asked: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: asked.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked:
+        raise KeyboardInterrupt
 
 
 def _port(name: str, default: int) -> int:

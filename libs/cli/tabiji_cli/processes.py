@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from tabiji_cli.local import Stack
+from tabiji_cli.local import Say, Stack
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import project_root
 from tabiji_cli.stack.ports import LOOPBACK, free_port, require_free
@@ -66,7 +66,7 @@ class Ports:
         """Raise ``PortTaken``, naming the setting, where somebody else listens on one of them."""
         for service in SERVICES:
             require_free(self.of(service), setting(service))
-            require_free(self.of(service) + 1000, setting(service))
+            require_free(self.of(service) + 1000, f"{setting(service)} (this one is 1000 above that)")
         require_free(self.mail, setting("mail"))
 
 
@@ -153,13 +153,18 @@ def start_services(supervisor: Supervisor, installation: Installation, names: Se
 
 
 async def ready(
-    client: httpx.AsyncClient, installation: Installation, stack: Stack, names: Sequence[str] = SERVICES
+    client: httpx.AsyncClient,
+    installation: Installation,
+    stack: Stack,
+    names: Sequence[str] = SERVICES,
+    say: Say = lambda _line: None,
 ) -> None:
-    """Wait until every service says that it is ready.
+    """Wait until every service says that it is ready; ``say`` hears of each, with the seconds it took.
 
     Raises ``StackError`` with the end of its log where one dies again and again, or is not ready in a minute.
     """
-    until = time.monotonic() + READY_WITHIN
+    begun = time.monotonic()
+    until = begun + READY_WITHIN
     for name in names:
         while answer := await _is_ready(client, installation.admin(name)):
             deaths = stack.supervisor.restarts(name)
@@ -167,6 +172,7 @@ async def ready(
                 why = f"died {deaths} times" if deaths >= DEATHS else f"not ready in {READY_WITHIN:.0f} s, {answer}"
                 raise StackError(f"{name}: {why}:\n{tail(stack.logs / f'{name}.log')}")
             await asyncio.sleep(0.05)
+        say(f"{name} has its schema and is ready on {installation.ports.of(name)}: {time.monotonic() - begun:.1f} s")
 
 
 async def _is_ready(client: httpx.AsyncClient, admin: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import msgspec
@@ -13,13 +14,16 @@ from rich.table import Table
 from rich.text import Text
 
 from tabiji_cli import keys
+from tabiji_cli.already import require_unused
 from tabiji_cli.demo.ledger import Ledger
+from tabiji_cli.demo.letters import Letters
 from tabiji_cli.demo.mailbox import Mailbox
 from tabiji_cli.demo.palette import BAD, FAINT
 from tabiji_cli.imports import client
 from tabiji_cli.local import Say, Stack, stack, stop_on_signals, stop_services
 from tabiji_cli.processes import SERVICES, Installation, Ports, make_topics, ready, start_services
 from tabiji_cli.stack.errors import StackError
+from tabiji_cli.stack.home import default_home
 from tabiji_common.clock import LiveClock
 
 DATABASE = "tabiji"
@@ -34,9 +38,12 @@ def up(console: Console, *, json: bool) -> int:
 
     try:
         ports = Ports.from_environment()
+        require_unused(default_home())
         ports.require_free()
         with stack(say) as running:
             uvloop.run(_up(running, ports, console, say, json=json))
+    except KeyboardInterrupt:
+        say("stopped while starting, as asked")
     except StackError as error:
         aside.print(Text(f"✗ {error}", style=BAD))
         return 1
@@ -48,12 +55,15 @@ async def _up(running: Stack, ports: Ports, console: Console, say: Say, *, json:
     made = keys.keys(running.home)
     dsn = await asyncio.to_thread(running.postgres.create_database, DATABASE)
     installation = Installation(dsn, running.kafka.bootstrap, made.secret, ports)
-    await make_topics(installation)
-    sink = Mailbox(Ledger(running.home / "mail.jsonl"), LiveClock().now, "sink")
+    begun = time.monotonic()
+    topics = await make_topics(installation)
+    say(f"{len(topics)} topics made: {time.monotonic() - begun:.1f} s")
+    letters = Letters(running.home / "mails")
+    sink = Mailbox(Ledger(running.home / "mail.jsonl"), LiveClock().now, "sink", letters)
     with sink.serve(ports.mail):
         start_services(running.supervisor, installation)
         async with client() as http:
-            await ready(http, installation, running)
+            await ready(http, installation, running, say=say)
         await keys.register(dsn, made)
         shown = addresses(installation, made, running.home)
         console.print_json(msgspec.json.encode(shown).decode()) if json else console.print(panel(shown))
@@ -72,6 +82,7 @@ def addresses(installation: Installation, made: keys.Keys, home: Path) -> dict[s
         "kafka": installation.bootstrap,
         "postgres": installation.dsn,
         "mail_sink": f"127.0.0.1:{installation.ports.mail}",
+        "mails": str(home / "mails"),
         "keys": str(home / "keys.json"),
     }
 
@@ -79,14 +90,16 @@ def addresses(installation: Installation, made: keys.Keys, home: Path) -> dict[s
 def panel(shown: dict[str, str]) -> Panel:
     """The addresses, for people."""
     grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     for service in SERVICES:
-        grid.add_row(
-            Text(service, style="bold"),
-            f"{shown[service]}/docs",
-            Text(f"{shown[f'{service}_admin']}/readyz", style=FAINT),
-        )
-    grid.add_row("write key", shown["write_key"], Text(f"kept in {shown['keys']}", style=FAINT))
-    grid.add_row("mail sink", shown["mail_sink"], Text("mails go nowhere else", style=FAINT))
+        where = Text.assemble(f"{shown[service]}/docs", (f"  {shown[f'{service}_admin']}/readyz", FAINT))
+        grid.add_row(Text(service, style="bold"), where)
+    grid.add_row("write key", shown["write_key"])
+    grid.add_row("", Text(f"kept in {shown['keys']}", style=FAINT))
+    grid.add_row("mail sink", Text.assemble(shown["mail_sink"], ("  mails go nowhere else", FAINT)))
+    grid.add_row("mails", shown["mails"])
+    grid.add_row("", Text("each as .eml, and as .html for the browser", style=FAINT))
     return Panel(
         grid, title="[bold]旅路 Tabiji[/] is up · Ctrl-C stops everything", title_align="left", border_style=FAINT
     )

@@ -14,6 +14,7 @@ import pytest
 
 from tabiji_cli.demo import ledger
 from tabiji_cli.demo.ledger import Ledger, Mail, Reaction
+from tabiji_cli.demo.letters import Letters
 from tabiji_cli.demo.mailbox import KEY_HEADER, Mailbox, key_of, links_in, reactions
 from tabiji_cli.demo.readers import Readers
 from tabiji_cli.demo.shop import NotAccepted
@@ -40,7 +41,7 @@ def mail(key: str, *, header: bool = True) -> EmailMessage:
 
 
 def box(folder: Path) -> Mailbox:
-    return Mailbox(Ledger[Mail](folder / "mailbox.jsonl"), lambda: NOW, "seed")
+    return Mailbox(Ledger[Mail](folder / "mailbox.jsonl"), lambda: NOW, "seed", Letters(folder / "mails"))
 
 
 def test_a_mail_sent_by_smtp_is_in_the_ledger_when_the_sender_is_answered(tmp_path: Path) -> None:

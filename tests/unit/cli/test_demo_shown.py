@@ -6,15 +6,16 @@ import io
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from rich.cells import cell_len
 from rich.console import Console
 
 from tabiji_cli.demo import checks
 from tabiji_cli.demo.display import Display, Picture, told
-from tabiji_cli.demo.evidence import JourneyCount
-from tabiji_cli.demo.report import report
+from tabiji_cli.demo.evidence import Delivery, JourneyCount
+from tabiji_cli.demo.report import ZONE, report
 from tabiji_cli.demo.scene import Scene, shipped_states
 from tabiji_cli.stack.home import project_root
-from tests.unit.cli.support import perfect
+from tests.unit.cli.support import perfect, with_table
 
 SCENE = Scene(
     "a test",
@@ -72,6 +73,35 @@ def test_the_report_has_every_part_and_every_check() -> None:
     for check in found:
         assert check.name in text
     assert "no lift is expected" in text
+
+
+def test_the_report_fits_eighty_columns_with_every_name_and_figure_whole() -> None:
+    cells = [
+        {
+            "cohort_month": f"1997-0{cohort}", "month_index": month, "cohort_size": 780, "ltv_minor": 11399.0,
+            "retention": 0.124, "active_customers": 97,
+        }
+        for cohort in (1, 2, 3) for month in range(18)
+    ]  # fmt: skip
+    run = with_table(perfect(), f"retention_monthly@{ZONE}", cells)
+    run = with_table(run, f"ltv_by_cohort@{ZONE}", cells)
+    delivery = Delivery("k", "c", "abandoned-cart", "abandoned-cart/cart-reminder", "email", "sent", "")
+    again = replace(delivery, key="l", journey="f2-conversion", template="f2-conversion/usage-guide-again")
+    run = replace(
+        run, deliveries={"k": delivery, "l": again}, journeys=[JourneyCount("abandoned-cart", 2357, {}, 9, {})]
+    )
+    text = shown(report(run, []), width=80)
+    assert "…" not in text
+    assert max(map(cell_len, text.splitlines())) <= 80
+    for whole in (
+        "abandoned-cart",
+        "usage-guide-again",
+        "cart-reminder",
+        "113.99",
+        "12 12 12",
+        "unknown  opened  clicked",
+    ):
+        assert whole in text
 
 
 def test_a_failed_check_is_told_with_what_is_wrong() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tabiji_cli.demo import inputs, ledger
 from tabiji_cli.demo.ledger import Accepted, Ledger, Mail, Reaction
+from tabiji_cli.demo.letters import Letters
 from tabiji_cli.demo.mailbox import Mailbox
 from tabiji_cli.demo.readers import Readers
 from tabiji_cli.demo.shop import NotAccepted, Shop, parts
@@ -35,7 +36,7 @@ class World:
         master = TimeMaster(client, start)
         master.watch([Member("journey", "http://journey")])
         shop = Shop(client, "http://ingest", "key", Ledger[Accepted](folder / "accepted.jsonl"))
-        mailbox = Mailbox(Ledger[Mail](folder / "mailbox.jsonl"), lambda: master.now, SEED)
+        mailbox = Mailbox(Ledger[Mail](folder / "mailbox.jsonl"), lambda: master.now, SEED, Letters(folder / "mails"))
         readers = Readers(client, Ledger[Reaction](folder / "reactions.jsonl"))
         self.simulation = Simulation(self.plan, master, shop, mailbox, readers)
 

@@ -23,6 +23,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tabiji_cli.demo.chance import chance, whole
 from tabiji_cli.demo.ledger import Ledger, Mail
+from tabiji_cli.demo.letters import Letters
 
 OPENED, CLICKED, UNSUBSCRIBED, SCANNED = 0.42, 0.35, 0.015, 0.08  # clicks and unsubscribes: of the opened
 KEY_HEADER = "X-Tabiji-Message-Key"
@@ -42,12 +43,16 @@ class Due:
 
 
 class Mailbox:
-    """Takes mail for everybody and remembers who will react; ``clock`` tells simulated time."""
+    """Takes mail for everybody and remembers who will react; ``clock`` tells simulated time.
 
-    def __init__(self, ledger: Ledger[Mail], clock: Callable[[], datetime], seed: str) -> None:
+    ``letters`` keeps them to be read by people.
+    """
+
+    def __init__(self, ledger: Ledger[Mail], clock: Callable[[], datetime], seed: str, letters: Letters) -> None:
         self._ledger = ledger
         self._clock = clock
         self._seed = seed
+        self.letters = letters
         self._lock = threading.Lock()
         self._due: list[Due] = []
         self._keys: set[str] = set()
@@ -76,6 +81,7 @@ class Mailbox:
                 self.doubled += 1
                 return
             self._keys.add(key)
+            self.letters.keep(message, content, recipient, subject)
             for due in reactions(message, recipient, now, self._seed):
                 heapq.heappush(self._due, due)
 

@@ -23,8 +23,11 @@ from tabiji_cli.demo.digest import digest
 from tabiji_cli.demo.display import Display
 from tabiji_cli.demo.evidence import Evidence
 from tabiji_cli.demo.faults import Faults
+from tabiji_cli.demo.letters import Letters
 from tabiji_cli.demo.runs import begin
-from tabiji_cli.demo.scene import Scene, shipped_states
+from tabiji_cli.demo.scene import Scene, civil, shipped_states
+from tabiji_cli.demo.simulation import Simulation
+from tabiji_cli.demo.timemaster import RunFailed
 from tabiji_cli.demo.world import World, world
 from tabiji_cli.local import Say, Stack
 from tabiji_cli.processes import SERVICES, Installation, Ports
@@ -54,9 +57,13 @@ class Options:
         return not self.customers and not self.days
 
 
+class Stopped(RunFailed):
+    """Asked to stop before the first tick."""
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to. ``installation`` still runs; ``complete`` is false where it was stopped early."""
+    """What a run came to. ``installation`` still runs; ``reached`` tells how far where it was stopped early."""
 
     evidence: Evidence
     checks: Sequence[Check]
@@ -65,12 +72,23 @@ class Outcome:
     folder: Path
     seconds: float
     ticks: int
-    complete: bool
+    letters: Letters
+    reached: str | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run got to its end."""
+        return self.reached is None
+
+    @property
+    def held(self) -> bool:
+        """Whether every check holds, of what was played."""
+        return all(check.ok for check in self.checks)
 
     @property
     def ok(self) -> bool:
         """Whether the run got to its end and every check holds."""
-        return self.complete and all(check.ok for check in self.checks)
+        return self.complete and self.held
 
 
 @asynccontextmanager
@@ -82,13 +100,16 @@ async def played(
     The run's world is there while the block runs, to be looked at; its services stay up until ``end``.
     Raises ``RunFailed``, ``NotAccepted``, ``StackError`` or ``LiveRows``.
     """
+    began = time.monotonic()
     plan = plan_of(options)
+    say(f"{len(plan.inputs):,} events of {plan.customers:,} customers planned: {time.monotonic() - began:.1f} s")
     run = await begin(stack)
     faults = Faults(run.folder / "failpoints.log", options.slow_dispatch, options.kill_journey)
-    begun = time.monotonic()
     async with world(stack, run, plan, faults, ports, options.seed, say) as playing:
         playing.simulation.stop = stop
-        say(f"ready after {time.monotonic() - begun:.1f} s; {len(plan.inputs):,} events to come")
+        if stop.is_set():
+            raise Stopped("stopped before the first tick")
+        say(f"all ready after {time.monotonic() - began:.1f} s; {len(plan.inputs):,} events to come")
         begun = time.monotonic()
         async with _shown(playing, console, _title(options, plan), begun):
             complete = await playing.simulation.play()
@@ -98,7 +119,24 @@ async def played(
         verdict = [*checks.run(evidence), *await faults.checks(playing.installation, stack.supervisor)]
         document = digest(evidence)
         (run.folder / "digest.json").write_bytes(msgspec.json.format(msgspec.json.encode(document)))
-        yield Outcome(evidence, verdict, document, playing.installation, run.folder, seconds, ticks, complete)
+        yield Outcome(
+            evidence,
+            verdict,
+            document,
+            playing.installation,
+            run.folder,
+            seconds,
+            ticks,
+            playing.simulation.mailbox.letters,
+            None if complete else reached_by(playing.simulation),
+        )
+
+
+def reached_by(simulation: Simulation) -> str:
+    """How far a run came, in simulated time and of it."""
+    start, now = simulation.plan.start, simulation.master.now
+    share = max((now - start) / (simulation.end - start), 0.0)
+    return f"{civil(now)}, {share:.0%} of the way"
 
 
 def plan_of(options: Options) -> inputs.Plan:

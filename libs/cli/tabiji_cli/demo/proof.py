@@ -10,6 +10,7 @@ import uvloop
 from rich.console import Console
 from rich.text import Text
 
+from tabiji_cli.already import require_unused
 from tabiji_cli.demo.checks import Check
 from tabiji_cli.demo.digest import differences, meaningful
 from tabiji_cli.demo.palette import BAD, FAINT, GOAL
@@ -19,6 +20,7 @@ from tabiji_cli.demo.timemaster import RunFailed
 from tabiji_cli.local import Say, Stack, stack, stop_on_signals
 from tabiji_cli.processes import Ports
 from tabiji_cli.stack.errors import StackError
+from tabiji_cli.stack.home import default_home
 
 LEAST = 30  # sends, opens, exits and timeouts that a run needs to mean something
 
@@ -77,6 +79,7 @@ def proof(options: Options, console: Console) -> int:
 
     try:
         ports = Ports.from_environment()
+        require_unused(default_home())
         ports.require_free()
         with stack(say) as running:
             found = uvloop.run(prove(running, options, console, say, ports))

@@ -17,19 +17,19 @@ from tabiji_cli.demo.lift import lift
 from tabiji_cli.demo.palette import BAD, FAINT, GOAL, ROAD, WARN, bar, heat, spark
 
 ZONE = "Asia/Tokyo"
-LTV_MONTHS = (0, 1, 2, 3, 6, 12)
+LTV_MONTHS = (0, 1, 3, 6, 12)
 
 
 def report(evidence: Evidence, checks: Sequence[Check]) -> RenderableType:
     """Everything but where to look."""
     sections = (
-        ("Retention: share of the cohort that bought again, by month since the first order", retention(evidence)),
+        ("Retention: % of the cohort that bought again, by month since the first", retention(evidence)),
         ("LTV by cohort, USD for each customer", ltv(evidence)),
         ("Second order and on", repeats(evidence)),
         ("Journeys: entered = waiting + finished + exited", journeys(evidence.journeys)),
         ("Messages", messages(evidence)),
         (
-            "A/A, in customers: replayed people cannot react, so no lift is expected and none is claimed",
+            "A/A, in customers: replayed people cannot react, so no lift is expected",
             arms(evidence.arms),
         ),
         ("Checks, from the driver's and the mailbox's own files", verdicts(checks)),
@@ -51,13 +51,13 @@ def retention(evidence: Evidence) -> RenderableType:
     grid.add_column(min_width=9)
     grid.add_column(justify="right", min_width=7)
     for _ in range(months):
-        grid.add_column(justify="right", min_width=4)
+        grid.add_column(justify="right", min_width=3, no_wrap=True)
     grid.add_row(
         Text("cohort", style=FAINT), Text("people  ", style=FAINT), *(Text(f"{n} ", style=FAINT) for n in range(months))
     )
     for cohort, cells in rows.items():
         shown = [
-            Text(f"{float(cell['retention']) * 100:3.0f} ", style=heat(float(cell["retention"]) / top) if at else FAINT)
+            Text(f"{float(cell['retention']) * 100:2.0f} ", style=heat(float(cell["retention"]) / top) if at else FAINT)
             for at, cell in enumerate(cells)
         ]
         grid.add_row(Text(cohort), f"{int(cells[0]['cohort_size']):,}  ", *shown)
@@ -68,7 +68,7 @@ def ltv(evidence: Evidence) -> RenderableType:
     """Revenue of a cohort so far, divided by its size."""
     rows = _by_cohort(evidence.tables.get(f"ltv_by_cohort@{ZONE}", ()))
     grid = Table.grid(padding=(0, 2))
-    columns = ["cohort", "", *(f"month {n}" for n in LTV_MONTHS), "last"]
+    columns = ["cohort", "", "month 0", *(str(n) for n in LTV_MONTHS[1:]), "last"]
     for at, _ in enumerate(columns):
         grid.add_column(justify="left" if at < 2 else "right")
     grid.add_row(*(Text(name, style=FAINT) for name in columns))
@@ -100,7 +100,7 @@ def journeys(counts: Sequence[JourneyCount]) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     heads = ("journey", "entered", "=", "waiting", "+", "finished", "+", "exited", "", "of them")
     for at, _ in enumerate(heads):
-        grid.add_column(justify="right" if at in {1, 3, 5, 7} else "left")
+        grid.add_column(justify="right" if at in {1, 3, 5, 7} else "left", no_wrap=at < 9)
     grid.add_row(*(Text(name, style=FAINT) for name in heads))
     for count in counts:
         reasons = ", ".join(f"{people:,} {reason}" for reason, people in sorted(count.exited.items()))
@@ -124,15 +124,19 @@ def messages(evidence: Evidence) -> RenderableType:
         for what in ("open", "click"):
             states[name][what] += one.key in seen[what]
     grid = Table.grid(padding=(0, 2))
-    heads = ("template", "messages", "sent", "suppressed", "failed", "unknown", "opened", "clicked")
+    heads = ("template", "all", "sent", "suppressed", "failed", "unknown", "opened", "clicked")
     for at, _ in enumerate(heads):
-        grid.add_column(justify="right" if at else "left")
+        grid.add_column(justify="right" if at else "left", no_wrap=True)
     grid.add_row(*(Text(name, style=FAINT) for name in heads))
+    journey = ""
     for name, count in sorted(states.items()):
+        if name.partition("/")[0] != journey:
+            journey = name.partition("/")[0]
+            grid.add_row(Text(journey, style="bold"))
         sent = count["sent"] + count["delivered"]
         people = sum(count.values()) - count["open"] - count["click"]
         grid.add_row(
-            name, f"{people:,}", Text(f"{sent:,}", style=ROAD), f"{count['suppressed']:,}",
+            f" {name.partition('/')[2]}", f"{people:,}", Text(f"{sent:,}", style=ROAD), f"{count['suppressed']:,}",
             Text(f"{count['failed']:,}", style=BAD if count["failed"] else ""),
             Text(f"{count['unknown']:,}", style=WARN if count["unknown"] else ""),
             f"{count['open'] / (sent or 1):.0%}", f"{count['click'] / (sent or 1):.0%}",

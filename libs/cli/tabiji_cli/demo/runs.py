@@ -42,6 +42,11 @@ class Run:
         return self.folder / "mailbox.jsonl"
 
     @property
+    def letters(self) -> Path:
+        """Some of the mails, whole."""
+        return self.folder / "mails"
+
+    @property
     def reactions(self) -> Path:
         """What readers did, and the answers."""
         return self.folder / "reactions.jsonl"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from tabiji_cli import keys
 from tabiji_cli.demo.faults import Faults
 from tabiji_cli.demo.inputs import Plan
 from tabiji_cli.demo.ledger import Accepted, Ledger, Mail, Reaction
+from tabiji_cli.demo.letters import Letters
 from tabiji_cli.demo.mailbox import Mailbox
 from tabiji_cli.demo.readers import Readers
 from tabiji_cli.demo.runs import Run, create_database
@@ -23,6 +25,7 @@ from tabiji_cli.local import Say, Stack
 from tabiji_cli.processes import SERVICES, Installation, Ports, make_topics, ready, start_services
 from tabiji_cli.stack.ports import free_port
 
+LETTERS = 3  # mails of each subject that are kept whole
 PARTITIONS = 4  # twelve cost half as much again a tick
 
 
@@ -49,14 +52,14 @@ async def world(
         http = await exits.enter_async_context(client())
         master = TimeMaster(http, tick_before(plan.start))
         time_url = await exits.enter_async_context(master.serve(free_port()))
-        installation = await _installation(stack, run, faults, ports, time_url)
+        installation = await _installation(stack, run, faults, ports, time_url, say)
         accepted = exits.enter_context(closing(Ledger[Accepted](run.accepted)))
         mails = exits.enter_context(closing(Ledger[Mail](run.mails)))
         reactions = exits.enter_context(closing(Ledger[Reaction](run.reactions)))
-        mailbox = Mailbox(mails, lambda: master.now, seed)
+        mailbox = Mailbox(mails, lambda: master.now, seed, Letters(run.letters, LETTERS))
         exits.enter_context(mailbox.serve(ports.mail))
         start_services(stack.supervisor, installation)
-        await ready(http, installation, stack)
+        await ready(http, installation, stack, say=say)
         made = keys.keys(run.folder)
         await keys.register(installation.dsn, made)
         master.watch([Member(name, installation.admin(name)) for name in SERVICES])
@@ -67,11 +70,10 @@ async def world(
             await faults.before_inputs(playing, http, installation.admin("journey"))
 
         simulation.before_inputs = before_inputs
-        say(f"{', '.join(SERVICES)} are ready")
         yield World(run, installation, faults, http, simulation)
 
 
-async def _installation(stack: Stack, run: Run, faults: Faults, ports: Ports, time_url: str) -> Installation:
+async def _installation(stack: Stack, run: Run, faults: Faults, ports: Ports, time_url: str, say: Say) -> Installation:
     dsn = await create_database(stack, run)
     made = keys.keys(run.folder)
     installation = Installation(
@@ -85,5 +87,7 @@ async def _installation(stack: Stack, run: Run, faults: Faults, ports: Ports, ti
         time_master=time_url,
         extra=faults.environment(),
     )
-    await make_topics(installation)
+    begun = time.monotonic()
+    topics = await make_topics(installation)
+    say(f"database {run.database} and {len(topics)} topics made: {time.monotonic() - begun:.1f} s")
     return installation

@@ -6,11 +6,11 @@ class StackError(RuntimeError):
 
 
 class PortTaken(StackError):
-    """Another program listens on a port that the stack needs; names the setting that moves it."""
+    """Another program listens on a port that the stack needs; names it, where it can be seen, and the setting."""
 
-    def __init__(self, port: int, setting: str) -> None:
+    def __init__(self, port: int, setting: str, holder: str = "") -> None:
         super().__init__(
-            f"port {port} on 127.0.0.1 is taken by another program; "
+            f"port {port} on 127.0.0.1 is taken by {holder or 'another program'}; "
             f"stop that one, or choose another port with {setting}"
         )
         self.port = port

@@ -3,6 +3,9 @@
 import errno
 import socket
 import time
+from pathlib import Path
+
+import psutil
 
 from tabiji_cli.stack.errors import PortTaken
 
@@ -25,7 +28,7 @@ def require_free(port: int, setting: str, *, patience: float = 2.0) -> None:
     deadline = time.monotonic() + patience
     while not _is_free(port):
         if time.monotonic() >= deadline:
-            raise PortTaken(port, setting)
+            raise PortTaken(port, setting, holder(port))
         time.sleep(0.05)
 
 
@@ -40,3 +43,23 @@ def _is_free(port: int) -> bool:
                 return False
             raise
     return True
+
+
+def holder(port: int) -> str:
+    """Who listens on a port of this machine, as `process 4711 (python -m tabiji_ingest)`; empty where it is hidden."""
+    try:
+        listening = [one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
+        found = [one.pid for one in listening if one.laddr[1:2] == (port,) and one.pid]
+        return told(found[0]) if found else ""
+    except psutil.Error:
+        return ""  # other people's sockets may be nobody's business
+
+
+def told(pid: int) -> str:
+    """A process for people: its id, and the beginning of its command where that can be seen."""
+    try:
+        words = psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return f"process {pid}"
+    command = " ".join([Path(words[0]).name, *words[1:]]) if words else "?"
+    return f"process {pid} ({command[:60]}{'…' * (len(command) > 60)})"
