@@ -27,7 +27,7 @@ def _said(home: Path, pid: str) -> str:
         return f"another process runs {home}; end it first, or choose another folder with {HOME_SETTING}"
     lines = [f"Tabiji runs here already ({home}): {told(int(pid))}"]
     if urls := _urls(int(pid)):
-        lines.append(f"  look at it:    {', '.join(f'{url}/docs' for url in urls)}")
+        lines.append("  look at it:    " + f"\n{' ' * 17}".join(f"{url}/docs" for url in urls))
     lines.append(f"  end it:        Ctrl-C in its terminal, or kill -INT {pid}")
     lines.append(f"  a second one:  another folder with {HOME_SETTING}, and ports with TABIJI_…_PORT")
     return "\n".join(lines)
