@@ -47,8 +47,8 @@ faults: setup ## the fault suite, resumable (ROW=17: one row; N=30: runs a row; 
 	@ROW="$(ROW)" N="$(N)" FRESH="$(FRESH)" $(BIN)/python -m tests.faults.run
 
 .PHONY: bench
-bench: setup ## benchmarks: ratios against a ceiling measured in the same run
-	@$(BIN)/pytest tests/bench -v -s
+bench: setup ## figures as ratios to a ceiling in the same run, into docs/performance.md (ONLY=ingest, ROUNDS=3)
+	@$(BIN)/python -m tests.bench
 
 .PHONY: fmt
 fmt: setup ## write the format, and what lint can mend

@@ -1,0 +1,89 @@
+"""``make bench``: every figure in interleaved rounds with its ceiling; a table, a JSON file and a page.
+
+``ONLY=ingest`` (a group or a figure, several with commas), ``ROUNDS=3``. Figures that were not run keep what the JSON
+file says of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tabiji_common import logs
+from tests.bench import analytics, ingest, journey, page
+from tests.bench.figure import Figure, Pair, Run, summary
+from tests.bench.stage import Stage, stage
+
+FIGURES: tuple[Figure, ...] = (*ingest.FIGURES, *journey.FIGURES, *analytics.FIGURES)
+
+
+def chosen(only: str) -> list[Figure]:
+    """The figures that ``only`` names; all where it is empty."""
+    names = {name for name in only.split(",") if name}
+    found = [figure for figure in FIGURES if not names or names & {figure.name, figure.group}]
+    unknown = names - {figure.name for figure in FIGURES} - {figure.group for figure in FIGURES}
+    if unknown:
+        sys.exit(f"no figure is called {', '.join(sorted(unknown))}; there are {', '.join(f.name for f in FIGURES)}")
+    return found
+
+
+async def rounds(figure: Figure, on: Stage, count: int, step: Any) -> list[tuple[Run, Run]]:
+    """``count`` rounds of the measurement and its ceiling, whichever goes first in turn."""
+    done: list[tuple[Run, Run]] = []
+    async with figure.open(on) as pair:
+        step()
+        for number in range(count):
+            done.append(await _round(pair, ceiling_first=bool(number % 2)))
+            step()
+    return done
+
+
+async def _round(pair: Pair, *, ceiling_first: bool) -> tuple[Run, Run]:
+    if pair.ceiling is None:
+        run = await pair.measure()
+        return run, run
+    if ceiling_first:
+        ceiling = await pair.ceiling()
+        return await pair.measure(), ceiling
+    return await pair.measure(), await pair.ceiling()
+
+
+async def run(figures: list[Figure], count: int, console: Console) -> list[dict[str, Any]]:
+    """Every figure's summary; one that fails is said, and the others go on."""
+    found = []
+    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with stage() as on, Progress(*columns, console=console) as progress:
+        task = progress.add_task("", total=len(figures) * (count + 1))
+        for figure in figures:
+            progress.update(task, description=figure.name)
+            try:
+                took = await rounds(figure, on, count, lambda: progress.advance(task))
+            except Exception:  # noqa: BLE001 - shown, and the run fails at its end
+                console.print_exception()
+                continue
+            found.append(summary(figure, took))
+            console.print(page.line(found[-1]))
+    return found
+
+
+def main() -> None:
+    """Run what is asked for, then write it all down."""
+    console = Console()
+    logs.configure("bench", "ERROR")
+    only, count = os.environ.get("ONLY", ""), int(os.environ.get("ROUNDS", "3"))
+    figures = chosen(only)
+    found = uvloop.run(run(figures, count, console))
+    everything = page.keep(found, [figure.name for figure in FIGURES])
+    console.print(page.table(everything))
+    page.write(everything)
+    console.print(f"{page.PAGE.name} and {page.DATA.name} are written in docs/")
+    sys.exit(len(found) < len(figures))
+
+
+if __name__ == "__main__":
+    main()
