@@ -60,7 +60,7 @@ class Tape:
 def recording(tape: Tape) -> type[Any]:
     """A connection that keeps on ``tape`` what is written through it."""
 
-    class Recording(asyncpg.Connection):  # type: ignore[type-arg] - it cannot be subscripted while running
+    class Recording(asyncpg.Connection):
         async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
             tape.write(query, args)
             return await super().execute(query, *args, timeout=timeout)
