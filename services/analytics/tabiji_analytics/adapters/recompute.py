@@ -44,7 +44,6 @@ class Drift:
         """The same as JSON values."""
         return {
             "drift": self.cells,
-            "cells": self.cells,
             "compared": sum(self.compared.values()),
             "views": {name: {"compared": self.compared[name], "drift": self.differ[name]} for name in self.compared},
             "differences": [asdict(difference) for difference in self.differences],
