@@ -11,6 +11,10 @@ class Retry(TabijiError):
     """Infrastructure failed: roll back, back off, and try the same batch again."""
 
 
+class TooLarge(Retry):
+    """Among the records is one that the log takes no record of the size of: the same ones would fail for ever."""
+
+
 class Reject(TabijiError):
     """The record can never apply: dead-letter it with the reason; its customer goes on.
 

@@ -27,6 +27,11 @@ FENCED = Counter("tabiji_runtime_fenced_total", "Times a newer owner was met", [
 TAKEN = Counter("tabiji_runtime_taken_total", "Partition numbers taken over", ["group"])
 PUBLISHED = Counter("tabiji_runtime_published_total", "Outbox records acked by Kafka", ["group"])
 OUTBOX = Gauge("tabiji_runtime_outbox_records", "Outbox records not yet acked", ["group"])
+TOO_LARGE = Counter(
+    "tabiji_runtime_too_large_total",
+    "Outbox records that the broker takes none of the size of; they stay there",
+    ["group"],
+)
 HELD = Gauge("tabiji_runtime_held_records", "Sends that wait for their barrier", ["group"])
 PARKED = Gauge("tabiji_runtime_parked_customers", "Customers whose records wait for an operator", ["group"])
 OWNED = Gauge("tabiji_runtime_owned_partitions", "Partition numbers that this process owns", ["group"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from tabiji_analytics.domain import funnel, handover, messages
@@ -179,6 +180,17 @@ def test_facts_survive_a_handover() -> None:
     assert (body.customer, body.source, body.hops) == ("ann", "anon", 1)
     assert [again for again, _ in handover.pack(("demo", "anon"), "ann", facts, 1)] == [id_]
     assert [other for other, _ in handover.pack(("demo", "anon"), "ann", facts, 2)] != [id_]
+
+
+def test_a_handover_is_bounded_in_bytes_too() -> None:
+    facts = [
+        OrderPlaced(order_key("demo", str(n)), str(n) + "x" * 30_000, datetime(2024, 1, 1, tzinfo=UTC), 1, "JPY")
+        for n in range(20)
+    ]
+    bodies = [body for _, body in handover.pack(("demo", "anon"), "ann", facts, 1)]
+    assert [fact for body in bodies for fact in handover.unpack(body)] == facts
+    assert max(len(msgspec.json.encode(body)) for body in bodies) < 300_000
+    assert len(bodies) == 3
 
 
 def test_a_fact_that_moved_three_times_stays() -> None:

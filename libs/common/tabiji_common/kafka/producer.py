@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from tabiji_common.errors import Retry
+from tabiji_common.errors import Retry, TooLarge
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka.client import Cluster
 from tabiji_common.logs import logger
@@ -40,7 +40,10 @@ class Appender(Protocol):
     """Where records go."""
 
     async def append(self, records: Sequence[Record[Any]]) -> None:
-        """Return once all are acked; raise ``Retry`` where that is not known of one of them."""
+        """Return once all are acked; raise ``Retry`` where that is not known of one of them.
+
+        ``TooLarge`` where the log refused one for its size; of the others nothing is said.
+        """
         ...
 
     async def append_encoded(self, records: Sequence[Encoded]) -> None:
@@ -73,7 +76,7 @@ class _Lane:
                 return acked
         batch, acked = self.client.create_batch(), asyncio.get_running_loop().create_future()
         if not self._append(batch, record):
-            raise Retry("a record is larger than a batch may be")
+            raise TooLarge("a record is larger than a batch may be")
         self.waiting.append((batch, acked))
         if self.task is None:
             self.task = asyncio.create_task(self._drain())
@@ -93,6 +96,9 @@ class _Lane:
                 batch, acked = self.waiting.pop(0)
                 try:
                     await (await self.client.send_batch(batch, self.topic, partition=self.partition))
+                except MessageSizeTooLargeError as error:
+                    self._refuse(acked, TooLarge(f"too large for {self.topic}: {error!r}"))
+                    continue
                 except Exception as error:  # noqa: BLE001 - whatever the client says: there is no ack
                     self._fail(acked, error)
                     return
@@ -103,10 +109,14 @@ class _Lane:
 
     def _fail(self, first: asyncio.Future[None], error: BaseException) -> None:
         for acked in (first, *(acked for _, acked in self.waiting)):
-            if not acked.done():
-                acked.set_exception(Retry(f"no ack from {self.topic}/{self.partition}: {error!r}"))
-                acked.exception()  # seen: an append that was cancelled leaves nobody to ask
+            self._refuse(acked, Retry(f"no ack from {self.topic}/{self.partition}: {error!r}"))
         self.waiting.clear()
+
+    @staticmethod
+    def _refuse(acked: asyncio.Future[None], error: Retry) -> None:
+        if not acked.done():
+            acked.set_exception(error)
+            acked.exception()  # seen: an append that was cancelled leaves nobody to ask
 
 
 class Producer:
@@ -142,6 +152,9 @@ class Producer:
                 await asyncio.shield(acked)
                 if n == 0 and len(waits) > 1:
                     await ACKED_SOME()
+        except TooLarge:
+            PRODUCE_FAILED.inc()
+            raise
         except Retry:
             PRODUCE_FAILED.inc()
             await self._replace(client)

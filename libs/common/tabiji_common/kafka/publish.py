@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from tabiji_common.errors import Retry
+from tabiji_common.errors import Retry, TooLarge
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka.outbox import Outbox, Row
 from tabiji_common.kafka.producer import Appender
 from tabiji_common.logs import logger
-from tabiji_common.metrics import PUBLISHED
+from tabiji_common.metrics import PUBLISHED, TOO_LARGE
 
 log = logger(__name__)
 BEFORE_PUBLISH = Failpoint("runtime.publish.before", "committed, not yet published")
@@ -56,11 +56,11 @@ class Publisher:
     async def _publish(self, rows: list[Row]) -> None:
         try:
             await BEFORE_PUBLISH()
-            await self.producer.append_encoded(rows)
+            taken = await self._append(rows)
             await BEFORE_MARK()
-            self.outbox.ack(rows)
+            self.outbox.ack(taken)
             self.work += 1
-            PUBLISHED.labels(self.group).inc(len(rows))
+            PUBLISHED.labels(self.group).inc(len(taken))
         except Retry as error:
             log.warning("publish_failed", error=str(error))
             self.outbox.fail(rows)
@@ -70,3 +70,24 @@ class Publisher:
         finally:
             self._task = None
         self.kick()
+
+    async def _append(self, rows: list[Row]) -> list[Row]:
+        """The rows that Kafka has now; one by one where it takes no record of one's size."""
+        try:
+            await self.producer.append_encoded(rows)
+        except TooLarge:
+            return [row for row in rows if await self._fits(row)]
+        return rows
+
+    async def _fits(self, row: Row) -> bool:
+        """Append one row. One that is too large stays handed over: it keeps its place in the table, and stops nobody.
+
+        The next owner tries it once, in case the broker's limit has been raised.
+        """
+        try:
+            await self.producer.append_encoded([row])
+        except TooLarge:
+            TOO_LARGE.labels(self.group).inc()
+            log.error("record_too_large", topic=row.topic, id=row.id, bytes=len(row.value))  # noqa: TRY400
+            return False
+        return True

@@ -14,16 +14,34 @@ from tabiji_common.topics import derived_id
 
 MOST_HOPS = 3
 FACTS_A_RECORD = 500
+BYTES_A_RECORD = 256 * 1024  # of facts; brokers take records of 1 MiB unless told otherwise
 
 
 def pack(source: Who, target: str, facts: Sequence[Movable], hops: int) -> Iterator[tuple[str, FactsHandover]]:
-    """(record id, payload) of handovers of ``facts``, at most 500 facts each; the same facts make the same ids."""
-    for start in range(0, len(facts), FACTS_A_RECORD):
-        plain = [msgspec.to_builtins(fact) for fact in facts[start : start + FACTS_A_RECORD]]
-        workspace, customer = source
+    """(record id, payload) of handovers of ``facts``; the same facts make the same ids.
+
+    At most 500 facts and 256 KiB of them each, or one fact.
+    """
+    workspace, customer = source
+    for part in _parts(facts):
+        plain = [msgspec.to_builtins(fact) for fact in part]
         digest = msgspec.json.encode(plain, order="deterministic").decode()
         id_ = derived_id("facts", workspace, customer, target, str(hops), digest)
         yield id_, FactsHandover(workspace=workspace, customer=target, source=customer, facts=plain, hops=hops)
+
+
+def _parts(facts: Sequence[Movable]) -> Iterator[list[Movable]]:
+    part: list[Movable] = []
+    size = 0
+    for fact in facts:
+        more = len(msgspec.json.encode(fact))
+        if part and (len(part) == FACTS_A_RECORD or size + more > BYTES_A_RECORD):
+            yield part
+            part, size = [], 0
+        part.append(fact)
+        size += more
+    if part:
+        yield part
 
 
 def unpack(handover: FactsHandover) -> list[Movable]:

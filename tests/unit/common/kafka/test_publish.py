@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tabiji_common.errors import Retry
+from tabiji_common.errors import Retry, TooLarge
 from tabiji_common.kafka.outbox import Outbox, Row
 from tabiji_common.kafka.producer import Encoded
 from tabiji_common.kafka.publish import Publisher
@@ -61,6 +61,31 @@ async def test_without_an_ack_the_same_rows_go_again() -> None:
     await made.drain()
     assert wire.appends == [["r0.1", "r0.2"], ["r0.1", "r0.2"]]
     assert len(made.outbox.acked) == 2
+
+
+class Narrow(Wire):
+    """Takes none that are called so."""
+
+    def __init__(self, *too_large: str) -> None:
+        super().__init__()
+        self.too_large = set(too_large)
+
+    async def append_encoded(self, records: Sequence[Encoded]) -> None:
+        await super().append_encoded(records)
+        if self.too_large & set(self.appends[-1]):
+            raise TooLarge("too large")
+
+
+async def test_a_row_that_the_log_will_never_take_is_set_aside_and_the_others_go() -> None:
+    wire = Narrow("r0.2")
+    made = publisher(wire, *(row(0, n, "w:a") for n in (1, 2, 3)))
+    await asyncio.wait_for(made.drain(), 5)
+    assert wire.appends == [["r0.1", "r0.2", "r0.3"], ["r0.1"], ["r0.2"], ["r0.3"]]
+    assert made.outbox.acked == [(0, 1, 1), (0, 1, 3)]
+    assert len(made.outbox) == 1
+    made.outbox.add([row(0, 4, "w:a")])
+    await asyncio.wait_for(made.drain(), 5)
+    assert wire.appends[4:] == [["r0.4"]]
 
 
 async def test_what_is_no_missing_ack_is_raised_in_the_loop() -> None:
