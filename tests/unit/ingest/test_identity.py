@@ -99,3 +99,42 @@ def test_an_id_that_is_an_address_does_not_become_a_key() -> None:
     record = track("Cart Viewed", userId="Taro@Example.com")
     assert record.key == f"demo:{mail_id(SECRET, 'demo', 'taro@example.com')}"
     assert closed_id("not@mail", SECRET, "demo") == "not@mail"
+
+
+SAME_PHONE = [
+    "+819012345678", "+81 90-1234-5678", "+81(0)90 1234 5678", "090-1234-5678", "09012345678", "090 1234 5678",
+    "０９０－１２３４－５６７８", "(090) 1234-5678", " 090\u22121234\u22125678 ",
+]  # fmt: skip
+
+
+def test_a_phone_number_in_any_spelling_is_one_hashed_id() -> None:
+    ids = {closed_id(text, "secret", "demo") for text in SAME_PHONE}
+    assert len(ids) == 1
+    (one,) = ids
+    assert one.startswith("tel_")
+    assert "12345678" not in one
+    assert closed_id("09012345678", "secret", "other") != one
+
+
+@pytest.mark.parametrize("text", ["03-1234-5678", "(03)1234-5678", "0120-123-456", "0466-12-3456", "+1 415 555 2671"])
+def test_other_phone_numbers_are_hashed(text: str) -> None:
+    assert closed_id(text, "secret", "demo").startswith("tel_")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12345678", "00123", "0312345678", "00090123456", "090123456789", "0901234567", "2024-01-01", "1-2-3",
+        "0001-2345-6789", "+1234567", "+1234567890123456", "+abc12345678", "u-090-1234-5678", "090-1234", "0-1-2",
+    ],
+)  # fmt: skip
+def test_numbers_of_customers_stay_as_they_are(text: str) -> None:
+    assert closed_id(text, "secret", "demo") == text
+
+
+def test_a_phone_number_travels_in_no_key() -> None:
+    records = records_of("identify", userId="090-1234-5678", anonymousId="+819087654321")
+    assert len(records) == 3
+    for record in records:
+        assert "1234" not in record.key + str(record.value())
+        assert "8765" not in record.key + str(record.value())
