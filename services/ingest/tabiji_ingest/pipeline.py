@@ -116,7 +116,11 @@ class Accept:
         except Retry as error:
             raise Refusal("", "write keys cannot be read just now", Kind.UNAVAILABLE, retry_after=1) from error
         if key is None:
-            raise Refusal("Authorization", "is no write key", Kind.AUTH)
+            raise Refusal(
+                "Authorization",
+                "is an unknown write key: of another installation, or revoked",
+                Kind.AUTH,
+            )
         return key
 
     @contextlib.contextmanager

@@ -27,6 +27,13 @@ def test_anything_else_is_refused(header: str | None) -> None:
     assert refused.value.kind is Kind.AUTH
 
 
+@pytest.mark.parametrize(("header", "rule"), [("Basic Og==", "is empty"), ("Basic Ok5P", "must be Basic")])
+def test_an_empty_key_is_told_apart(header: str, rule: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        read_basic(header)
+    assert refused.value.rule.startswith(rule)
+
+
 def test_history_needs_a_key_of_its_own_which_takes_nothing_else() -> None:
     assert check_mode(None, KEY, batch=True) is Mode.LIVE
     assert check_mode("live", KEY, batch=False) is Mode.LIVE

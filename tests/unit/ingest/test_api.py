@@ -132,6 +132,13 @@ async def test_a_bad_key_is_401_and_its_body_is_not_read(header: dict[str, str])
     assert answer.json()["error"]["field"] == "Authorization"
 
 
+async def test_an_empty_key_and_an_unknown_one_are_told_apart() -> None:
+    door = Door()
+    rules = [(await door.post("/v1/page", PAGE, headers=basic(key))).json()["error"]["rule"] for key in ("", "WRONG")]
+    assert "empty" in rules[0]
+    assert "unknown" in rules[1]
+
+
 async def test_keys_out_of_reach_are_503_and_not_401() -> None:
     door = Door()
     door.keys.away = True

@@ -44,6 +44,8 @@ def read_basic(authorization: str | None) -> str:
         user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         user = colon = password = ""
+    if colon and not user and not password:
+        raise Refusal("Authorization", "is empty: the write key goes in as the user of Basic", Kind.AUTH)
     if not user or not colon or password:
         raise Refusal("Authorization", "must be Basic with the write key as user and no password", Kind.AUTH)
     return user
