@@ -14,7 +14,7 @@ import asyncpg
 from tabiji_common import postgres
 from tabiji_common.clock import LiveClock
 from tabiji_common.kafka.client import Cluster
-from tabiji_common.kafka.log import KafkaMembership, KafkaProbes, KafkaReader
+from tabiji_common.kafka.log import KafkaBoard, KafkaMembership, KafkaProbes, KafkaReader
 from tabiji_common.kafka.loop import Loop
 from tabiji_common.kafka.ports import Parts
 from tabiji_common.kafka.producer import Producer
@@ -126,11 +126,11 @@ class Folding:
     async def fold(self, pool: asyncpg.Pool[Any], pipeline: Stateful, total: int, tape: Tape | None = None) -> Run:
         """From the first poll until ``total`` records are committed and all that they led to is published."""
         cluster, watched = Cluster.of(self.settings), _Watched(pipeline, tape)
-        reader = KafkaReader(cluster, self.group)
+        reader, board = KafkaReader(cluster), KafkaBoard(cluster, self.group)
         producer = Producer(cluster)
         await producer.start()
         membership = KafkaMembership(cluster, self.group)
-        parts = Parts(pool, LiveClock(), membership, reader, KafkaProbes(cluster), producer, board=reader)
+        parts = Parts(pool, LiveClock(), membership, reader, KafkaProbes(cluster), producer, board)
         names = [topic.name for topic in self.inputs]
         loop = Loop(self.group, parts, names, partitions=self.settings.partitions, poll_records=self.poll_records)
         gc.collect()

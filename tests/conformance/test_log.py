@@ -63,7 +63,7 @@ async def kafka_log(bootstrap: str, prefix: str) -> AsyncIterator[Log]:
     cluster = Cluster(bootstrap, prefix, PARTITIONS)
     settings = Settings(kafka_bootstrap=bootstrap, topic_prefix=prefix, partitions=PARTITIONS)
     await create(settings, dict.fromkeys([CUSTOM.name, PURCHASES.name, "toy.members.v1"], LOG_TIME))
-    producer, reader, probes = Producer(cluster), KafkaReader(cluster, "toy"), KafkaProbes(cluster)
+    producer, reader, probes = Producer(cluster), KafkaReader(cluster), KafkaProbes(cluster)
 
     async def truncate(place: Place) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)

@@ -32,6 +32,7 @@ ELSEWHERE = {
     **dict.fromkeys(DESK_POINTS, "no load leads there: tests/faults/test_desk_points.py"),
     "runtime.inbox.created": "upkeep runs on the live clock only: tests/conformance/test_crashes.py",
     "runtime.inbox.dropped": "as above",
+    "runtime.restore.released": "the database has to be another one: tests/conformance/test_went_back.py",
 }
 TAKE = "runtime.take.bumped"
 FINISH = ("runtime.finish.before_commit", "runtime.finish.after_commit")

@@ -28,7 +28,7 @@ from tabiji_common.errors import Misconfigured
 from tabiji_common.events import CustomerEvent, EngagementEvent, PageViewEvent, PurchaseEvent
 from tabiji_common.kafka import inbox as inbox_upkeep
 from tabiji_common.kafka.client import Cluster
-from tabiji_common.kafka.log import KafkaMembership, KafkaProbes, KafkaReader
+from tabiji_common.kafka.log import KafkaBoard, KafkaMembership, KafkaProbes, KafkaReader
 from tabiji_common.kafka.loop import Loop
 from tabiji_common.kafka.ports import Parts
 from tabiji_common.kafka.producer import Producer
@@ -103,9 +103,9 @@ class Service:
         self._stateful = (pipeline, inbox)
         if inbox and not self.clock.simulated:
             self.background(lambda: inbox_upkeep.keep_up(self.pool, self.clock, self.name))
-        reader = KafkaReader(self.cluster, self.name)
-        membership, probes = KafkaMembership(self.cluster, self.name), KafkaProbes(self.cluster)
-        parts = Parts(self.pool, self.clock, membership, reader, probes, self.producer, board=reader)
+        membership, board = KafkaMembership(self.cluster, self.name), KafkaBoard(self.cluster, self.name)
+        reader, probes = KafkaReader(self.cluster), KafkaProbes(self.cluster)
+        parts = Parts(self.pool, self.clock, membership, reader, probes, self.producer, board)
         names = [topic.name for topic in inputs]
         self.loop = Loop(
             self.name,

@@ -41,7 +41,6 @@ class FakeLog:
     kept: dict[Place, list[Kept]] = field(default_factory=dict)
     starts: dict[Place, int] = field(default_factory=dict)
     members: dict[str, list[FakeMembership]] = field(default_factory=dict)
-    shown: dict[Place, int] = field(default_factory=dict)
     grown: asyncio.Event = field(default_factory=asyncio.Event)
 
     def end(self, place: Place) -> int:
@@ -156,10 +155,6 @@ class FakeReader:
         for place, records in found.items():
             self.positions[place] = records[-1].offset + 1
         return found
-
-    async def gauge(self, offsets: Mapping[Place, int]) -> None:
-        """Show applied offsets."""
-        self.log.shown.update(offsets)
 
 
 class FakeProbes:

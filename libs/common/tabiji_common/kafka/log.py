@@ -69,9 +69,8 @@ class KafkaMembership:
 class KafkaReader:
     """Reads what it is told to, by manual assignment."""
 
-    def __init__(self, cluster: Cluster, group: str) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.group = group
         self._consumer: AIOKafkaConsumer | None = None
         self._paused: frozenset[TopicPartition] = frozenset()
 
@@ -137,9 +136,17 @@ class KafkaReader:
             self.consumer.resume(*(self._paused - wanted))
             self._paused = wanted
 
+
+class KafkaBoard:
+    """Tells Kafka the applied offsets of a group: a lag gauge for tools, nothing stands on it."""
+
+    def __init__(self, cluster: Cluster, group: str) -> None:
+        self.cluster = cluster
+        self.group = group
+
     async def gauge(self, offsets: Mapping[Place, int]) -> None:
-        """Commit offsets to Kafka: a lag gauge for tools, nothing stands on it."""
-        named = {self._of(place): n for place, n in offsets.items()}
+        """Commit them, by a client that comes and goes."""
+        named = {TopicPartition(self.cluster.name(topic), p): n for (topic, p), n in offsets.items()}
         teller = self.cluster.teller(self.group)
         try:
             with contextlib.suppress(KafkaError, IllegalStateError, OSError, TimeoutError):

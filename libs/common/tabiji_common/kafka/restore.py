@@ -11,11 +11,13 @@ from typing import Any
 
 import asyncpg
 
+from tabiji_common.failpoints import Failpoint
 from tabiji_common.logs import logger
 from tabiji_common.metrics import RESTORED
 from tabiji_common.postgres import Connection
 
 log = logger(__name__)
+RELEASED = Failpoint("runtime.restore.released", "a person's release is written, not committed")
 
 # The newest checkpoint's timeline is the old one for a while after a promotion; the file that is written to now tells
 # at once, but a standby writes none.
@@ -57,6 +59,7 @@ async def release(tx: Connection, group: str, by: str) -> bool:
     """A person takes the database as it is now; whether the group was held. Its processes see it within a second."""
     known = await tx.fetchrow(_KNOWN, group)
     await tx.execute(_REMEMBER, group, *await identity(tx), by)
+    await RELEASED()
     return bool(known and known["why"])
 
 
