@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, get_args
 
 import msgspec
@@ -14,12 +14,13 @@ from starlette.responses import RedirectResponse, Response
 from tabiji_common.links import Link, verify
 from tabiji_common.logs import logger
 from tabiji_common.web import install_errors
-from tabiji_ingest.domain import pages, reactions
+from tabiji_ingest.domain import openapi, pages, reactions
 from tabiji_ingest.domain.bots import is_machine
 from tabiji_ingest.domain.call import CallKind
+from tabiji_ingest.domain.protocols import LISTS, Route
 from tabiji_ingest.domain.refusal import Kind, Refusal
 from tabiji_ingest.metrics import BAD_LINKS, LINKS, MISSED, REFUSED, REQUEST_SECONDS, REQUESTS
-from tabiji_ingest.pipeline import Accept, Answer, Ask, Route
+from tabiji_ingest.pipeline import Accept, Answer, Ask, Keyed
 
 log = logger(__name__)
 
@@ -28,6 +29,7 @@ STATUS = {
     Kind.SCOPE: 403,
     Kind.SLOW: 408,
     Kind.LARGE: 413,
+    Kind.MEDIA: 415,
     Kind.RATE: 429,
     Kind.BUSY: 503,
     Kind.UNAVAILABLE: 503,
@@ -41,57 +43,81 @@ _UNSEEN = {"Cache-Control": "no-store, private", "Referrer-Policy": "no-referrer
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
+_POSTHOG = ("/batch/", "/capture/", "/capture", "/i/v0/e/", "/i/v0/e", "/e/", "/e")
+
+
+class _App(FastAPI):
+    """An app whose OpenAPI document knows how write keys are given."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        document.setdefault("components", {})["securitySchemes"] = openapi.SECURITY
+        return document
+
+
 def create_app(accept: Accept) -> FastAPI:
-    """The app of ingest: Segment-compatible routes with and without ``/v1``, CloudEvents, and links of messages."""
-    app = FastAPI(title="Tabiji ingest", description=__doc__ or "")
+    """The app of ingest: the routes of Segment's, CloudEvents', PostHog's and Dittofeed's clients, and links."""
+    app = _App(title="Tabiji ingest", description=__doc__ or "")
     install_errors(app)
-    for kind in (*get_args(CallKind), "batch"):
-        endpoint = _taking(accept, kind)
-        app.add_api_route(f"/v1/{kind}", endpoint, methods=["POST"], summary=f"Segment's {kind}", openapi_extra=_BODY)
-        app.add_api_route(f"/{kind}", endpoint, methods=["POST"], include_in_schema=False)
-    app.add_api_route(
-        "/v1/events",
-        _taking(accept, "events"),
-        methods=["POST"],
-        summary="CloudEvents 1.0, structured, one or a list",
-        openapi_extra=_BODY,
-    )
-    links = Links(accept)
-    gets: tuple[tuple[str, Callable[..., Awaitable[Response]], str], ...] = (
-        ("/o/{token}", links.pixel, "Open pixel of a message"),
-        ("/c/{token}", links.click, "Link of a message"),
-        ("/u/{token}", links.ask, "Page that asks before unsubscribing"),
-    )
-    for path, answer, summary in gets:
-        app.add_api_route(path, answer, methods=["GET", "HEAD"], summary=summary)
-    app.add_api_route("/u/{token}", links.unsubscribe, methods=["POST"], summary="Unsubscribe (RFC 8058)")
+    for path, route, keyed, summary in _routes():
+        app.add_api_route(
+            path,
+            _taking(accept, route, keyed),
+            methods=["POST"],
+            summary=summary,
+            include_in_schema=bool(summary),
+            openapi_extra=openapi.operation(route, keyed),
+        )
+    _add_links(app, Links(accept))
     return app
 
 
-_BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
-    "responses": {
-        str(status): {"description": text}
-        for status, text in {
-            200: "every event not listed under rejected is durable",
-            400: "nothing was taken; the field and the rule are named",
-            401: "no such write key",
-            403: "the write key does not allow this mode",
-            413: "too large",
-            429: "too many requests; see Retry-After",
-            503: "not known to be written: send it again with the same ids; see Retry-After",
-        }.items()
-    },
-}
+def _routes() -> Iterator[tuple[str, Route, Keyed, str]]:
+    """(path, route, where the write key is, summary); second names of a route have no summary and are not listed."""
+    kinds: tuple[Route, ...] = (*get_args(CallKind), "batch")
+    for kind in kinds:
+        yield f"/v1/{kind}", kind, "basic", f"Segment's {kind}"
+        yield f"/{kind}", kind, "basic", ""
+        yield f"/api/public/apps/{kind}", kind, "verbatim", "Dittofeed's batch" if kind == "batch" else ""
+    yield "/v1/events", "events", "basic", "CloudEvents 1.0: structured (one or a list), batch and binary mode"
+    for path in _POSTHOG:
+        yield path, "posthog", "body", "PostHog's batch or single event" if path in _POSTHOG[:2] else ""
 
 
-def _taking(accept: Accept, route: Route) -> Endpoint:
+def _add_links(app: FastAPI, links: Links) -> None:
+    gets: tuple[tuple[str, Callable[..., Awaitable[Response]], str, dict[int | str, Any]], ...] = (
+        ("/o/{token}", links.pixel, "Open pixel of a message", openapi.page(200, kind="image/gif")),
+        ("/c/{token}", links.click, "Link of a message", openapi.page(302, 404)),
+        ("/u/{token}", links.ask, "Page that asks before unsubscribing", openapi.page(200, 404)),
+    )
+    for path, answer, summary, told in gets:
+        for method in ("GET", "HEAD"):
+            app.add_api_route(
+                path,
+                answer,
+                methods=[method],
+                summary=summary,
+                responses=told,
+                response_class=Response,
+                include_in_schema=method == "GET",
+            )
+    app.add_api_route(
+        "/u/{token}",
+        links.unsubscribe,
+        methods=["POST"],
+        summary="Unsubscribe (RFC 8058)",
+        responses=openapi.page(200, 404, 503),
+        response_class=Response,
+    )
+
+
+def _taking(accept: Accept, route: Route, keyed: Keyed) -> Endpoint:
     seconds = REQUEST_SECONDS.labels(route)
 
     async def take(request: Request) -> Response:
         began = accept.clock.elapsed()
         try:
-            response = _answered(await accept.accept(_ask(request, route)), batch=route in {"batch", "events"})
+            response = _answered(await accept.accept(_ask(request, route, keyed)), batch=route in LISTS)
         except Refusal as refusal:
             response = refused(refusal)
         except ClientDisconnect:
@@ -104,11 +130,12 @@ def _taking(accept: Accept, route: Route) -> Endpoint:
     return take
 
 
-def _ask(request: Request, route: Route) -> Ask:
+def _ask(request: Request, route: Route, keyed: Keyed) -> Ask:
     length = request.headers.get("content-length", "")
     return Ask(
         route,
-        request.headers.get("authorization"),
+        keyed,
+        request.headers,
         request.query_params.get("mode"),
         int(length) if length.isdecimal() else None,
         request.stream(),
@@ -117,7 +144,7 @@ def _ask(request: Request, route: Route) -> Ask:
 
 def _answered(answer: Answer, *, batch: bool) -> Response:
     rejected = [{"index": index, "field": refusal.field, "rule": refusal.rule} for index, refusal in answer.rejected]
-    if not answer.accepted:
+    if answer.rejected and not answer.accepted:
         index, first = answer.rejected[0]
         log.info("events_refused", kind=first.kind.value, rule=first.rule, rejected=len(rejected))
         field = f"{index}.{first.field}".rstrip(".") if batch else first.field

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,14 +16,19 @@ from tabiji_common.clock import Clock
 from tabiji_common.errors import Retry
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.logs import logger
-from tabiji_common.topics import Record
-from tabiji_ingest.domain import cloudevents, segment
-from tabiji_ingest.domain.access import Flight, Limiter, WriteKey, check_mode, read_basic
-from tabiji_ingest.domain.body import Batch, read_array, read_batch
-from tabiji_ingest.domain.call import Call, CallKind, Receipt, Rules
+from tabiji_common.topics import Mode, Record
+from tabiji_ingest.domain.access import (
+    Flight,
+    Limiter,
+    WriteKey,
+    check_mode,
+    read_basic,
+    read_body_key,
+    read_verbatim,
+)
+from tabiji_ingest.domain.call import Receipt, Rules
 from tabiji_ingest.domain.inflate import inflate
-from tabiji_ingest.domain.poison import find_poison, read_event
-from tabiji_ingest.domain.properties import read_object
+from tabiji_ingest.domain.protocols import Reading, Route, read_request
 from tabiji_ingest.domain.refusal import Kind, Refusal
 from tabiji_ingest.domain.triage import Triaged, triage
 from tabiji_ingest.metrics import ACCEPTED, FLIGHT, REFUSED, UNACKED
@@ -35,10 +40,14 @@ log = logger(__name__)
 BEFORE_APPEND = Failpoint("ingest.append.before", "events triaged, nothing appended yet")
 BEFORE_ANSWER = Failpoint("ingest.answer.before", "all records acked, the client not told yet")
 
-Route = CallKind | Literal["batch", "events"]
+Keyed = Literal["basic", "verbatim", "body"]
+"""Where a client puts its write key: HTTP Basic, the whole header, or the body."""
 
 _REQUEST_BYTES = 4096
 """What a request costs even with an empty body, so that the number of requests in flight is bounded too."""
+
+_IMPORTING = frozenset({"batch", "posthog"})
+"""Routes that take history."""
 
 _BREATH = 250
 """Events after which other requests get a turn."""
@@ -46,10 +55,11 @@ _BREATH = 250
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: the route, who asks, how, and the body as it comes in."""
+    """One request: the route, where its write key is, its headers (lower-case names), and the body as it comes in."""
 
     route: Route
-    authorization: str | None
+    keyed: Keyed
+    headers: Mapping[str, str]
     mode: str | None
     length: int | None
     chunks: AsyncIterator[bytes]
@@ -83,13 +93,13 @@ class Accept:
 
     async def accept(self, ask: Ask) -> Answer:
         """The whole road of one request. Raises ``Refusal`` where none of it is known to be taken."""
-        key = await self._authenticate(ask)
-        mode = check_mode(ask.mode, key, batch=ask.route == "batch")
-        self.limiter.check(key, self.clock.elapsed())
+        admitted = None if ask.keyed == "body" else await self._admit(ask, _header_key(ask))
         with self._room() as take:
             body = await self._read(ask, take)
-            receipt = Receipt(key.workspace, self.clock.now(), mode, self.fresh_id())
-            answer, records = await self._triage(ask.route, body, receipt)
+            reading = read_request(ask.route, ask.headers, body)
+            workspace, mode = admitted or await self._admit(ask, read_body_key(reading.key), history=reading.history)
+            receipt = Receipt(workspace, self.clock.now(), mode, self.fresh_id())
+            answer, records = await self._triage(reading, receipt)
             if records:
                 await self.append(records)
         ACCEPTED.labels(mode.value).inc(answer.accepted)
@@ -110,17 +120,20 @@ class Accept:
             raise Refusal("", rule, Kind.UNAVAILABLE, retry_after=1) from error
         await BEFORE_ANSWER()
 
-    async def _authenticate(self, ask: Ask) -> WriteKey:
+    async def _admit(self, ask: Ask, text: str, *, history: bool = False) -> tuple[str, Mode]:
+        """(workspace, mode) of a request with this write key, which may not ask too often."""
+        key = await self._find(text, "api_key" if ask.keyed == "body" else "Authorization")
+        mode = check_mode(ask.mode or (Mode.BACKFILL if history else None), key, batch=ask.route in _IMPORTING)
+        self.limiter.check(key, self.clock.elapsed())
+        return key.workspace, mode
+
+    async def _find(self, text: str, field_: str) -> WriteKey:
         try:
-            key = await self.keys.find(read_basic(ask.authorization))
+            key = await self.keys.find(text)
         except Retry as error:
             raise Refusal("", "write keys cannot be read just now", Kind.UNAVAILABLE, retry_after=1) from error
         if key is None:
-            raise Refusal(
-                "Authorization",
-                "is an unknown write key: of another installation, or revoked",
-                Kind.AUTH,
-            )
+            raise Refusal(field_, "is an unknown write key: of another installation, or revoked", Kind.AUTH)
         return key
 
     @contextlib.contextmanager
@@ -162,17 +175,12 @@ class Accept:
             take(len(unpacked))
         return unpacked
 
-    async def _triage(self, route: Route, body: bytes, receipt: Receipt) -> tuple[Answer, list[Record[Any]]]:
+    async def _triage(self, reading: Reading, receipt: Receipt) -> tuple[Answer, list[Record[Any]]]:
         """Every event on its own: a bad one costs the others nothing."""
-        batch = _events(route, body)
-        context = read_object(batch.context, "context")
-        if context and (poison := find_poison(context, "context")):
-            raise poison
         answer, records = Answer(), list[Record[Any]]()
-        for index, raw in enumerate(batch.events):
+        for index, raw in enumerate(reading.events):
             try:
-                call = _call(route, read_event(raw), batch.sent_at, context)
-                triaged = triage(call, receipt, self.rules, index)
+                triaged = triage(reading.read(raw), receipt, self.rules, index)
             except Refusal as refusal:
                 answer.rejected.append((index, refusal))
             else:
@@ -182,24 +190,9 @@ class Accept:
         return answer, records
 
 
-def _events(route: Route, body: bytes) -> Batch:
-    match route:
-        case "batch":
-            return read_batch(body)
-        case "events":
-            return read_array(body)
-        case _:
-            return Batch([body])
-
-
-def _call(route: Route, event: dict[str, Any], sent_at: Any, context: dict[str, Any]) -> Call:
-    match route:
-        case "batch":
-            return segment.read_call(segment.read_kind(event), event, sent_at, context)
-        case "events":
-            return cloudevents.read_call(event)
-        case _:
-            return segment.read_call(route, event)
+def _header_key(ask: Ask) -> str:
+    read = read_verbatim if ask.keyed == "verbatim" else read_basic
+    return read(ask.headers.get("authorization"))
 
 
 def _keep(triaged: Triaged, index: int, answer: Answer, records: list[Record[Any]]) -> None:

@@ -22,9 +22,9 @@ from tabiji_common.postgres import connect_pool
 from tabiji_common.settings import Settings
 from tabiji_common.topics import EVENT_TOPICS
 from tabiji_ingest.adapters.postgres import register_key
+from tests.unit.ingest.support import BACKFILL, CAPTURED, LIVE
 
 SECRET = "a secret of this test"
-LIVE, BACKFILL = "TESTKEY", "HISTORYKEY"
 
 
 @dataclass(frozen=True)
@@ -164,5 +164,6 @@ def house(kafka: Any, database: str, topic_prefix: str, home: Path) -> Iterator[
 
 async def register_keys(database: str) -> None:
     async with await connect_pool(database, "ingest", size=1) as pool:
-        await register_key(pool, LIVE, "demo", "live")
+        for key in CAPTURED:
+            await register_key(pool, key, "demo", "live")
         await register_key(pool, BACKFILL, "demo", "backfill")

@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.ingest.harness import LIVE, House
+from tests.integration.ingest.harness import House
+from tests.unit.ingest.support import LIVE
 
 CLIENTS, BATCHES, SIZE = 6, 12, 8
 

@@ -16,9 +16,10 @@ from segment.analytics.client import Client
 from tabiji_common.links import Link, sign
 from tabiji_common.postgres import connect_pool
 from tabiji_ingest.adapters.postgres import create_key, revoke_key
-from tests.integration.ingest.harness import BACKFILL, SECRET, House, eventually, house
+from tests.integration.ingest.harness import SECRET, House, eventually, house
 from tests.stack import delete_topics
-from tests.unit.ingest.support import fixture_files
+from tests.unit.ingest.support import BACKFILL, fixture_files
+from tests.unit.ingest.test_captures import SDKS
 
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/126.0"}
 
@@ -67,9 +68,7 @@ def test_segments_own_sdk_unmodified_delivers_every_event_once(ingest: House, gz
     assert sorted(record.key for record in kept if record.type == "merged") == ["demo:anon-1", "demo:u-1"]
 
 
-@pytest.mark.parametrize(
-    "path", [*fixture_files("sdk_captures/segment-*/*.raw"), *fixture_files("sdk_captures/rudder-*/*.raw")]
-)
+@pytest.mark.parametrize("path", [file for sdk in SDKS for file in fixture_files(f"sdk_captures/{sdk}-*/*.raw")])
 def test_every_captured_request_is_answered_200_byte_for_byte(captured_by: House, path: Path) -> None:
     with socket.create_connection(("127.0.0.1", captured_by.port), timeout=10) as wire:
         wire.sendall(path.read_bytes())

@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 4, 1, 0, 31, tzinfo=UTC)
 SECRET = "a secret of this test"
 LIVE, BACKFILL = "TESTKEY", "HISTORYKEY"
+CAPTURED = (LIVE, "phc_TEST", "TEST:KEY")
+"""The write keys in the captures: Segment's and RudderStack's, PostHog's, Dittofeed's."""
 RULES = Rules(secret=SECRET, currency="JPY", plain=frozenset({"plan", "timezone", "createdat"}))
 RECEIPT = Receipt("demo", NOW, Mode.LIVE, "one request")
 
@@ -68,7 +70,7 @@ class MemoryKeys:
 
     def __init__(self) -> None:
         self.keys = {
-            LIVE: WriteKey(key_hash(LIVE), "demo", Mode.LIVE),
+            **{key: WriteKey(key_hash(key), "demo", Mode.LIVE) for key in CAPTURED},
             BACKFILL: WriteKey(key_hash(BACKFILL), "demo", Mode.BACKFILL),
         }
         self.away = False

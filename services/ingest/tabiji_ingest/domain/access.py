@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import math
 import re
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from tabiji_common.topics import Mode
 from tabiji_ingest.domain.refusal import Kind, Refusal
 
+MAX_KEY = 512
 _WORKSPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -37,18 +37,44 @@ def check_workspace(workspace: str) -> None:
 
 def read_basic(authorization: str | None) -> str:
     """The user of HTTP Basic, its password being empty; raises ``Refusal``."""
-    scheme, _, encoded = (authorization or "").partition(" ")
-    if scheme.lower() != "basic":
-        raise Refusal("Authorization", "must be Basic with the write key as user and no password", Kind.AUTH)
-    try:
-        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        user = colon = password = ""
+    text = authorization or ""
+    user, colon, password = _basic(text).partition(":")
     if colon and not user and not password:
         raise Refusal("Authorization", "is empty: the write key goes in as the user of Basic", Kind.AUTH)
-    if not user or not colon or password:
+    if text.partition(" ")[0].lower() != "basic" or not user or not colon or password:
         raise Refusal("Authorization", "must be Basic with the write key as user and no password", Kind.AUTH)
     return user
+
+
+def read_verbatim(authorization: str | None) -> str:
+    """The write key of Dittofeed's clients, which send it as it was given to them; raises ``Refusal``.
+
+    The header is the key itself, or HTTP Basic with the key as user, or as ``user:password`` together (Dittofeed's own
+    keys have that form).
+    """
+    text = (authorization or "").strip()
+    scheme, space, _ = text.partition(" ")
+    key = text
+    if space and scheme.lower() == "basic":
+        key = _basic(text).removesuffix(":")
+    if not key or len(key) > MAX_KEY:
+        raise Refusal("Authorization", "must be the write key", Kind.AUTH)
+    return key
+
+
+def read_body_key(key: object) -> str:
+    """The write key that a body gives; raises ``Refusal``."""
+    if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY:
+        raise Refusal("api_key", "must be the write key", Kind.AUTH)
+    return key
+
+
+def _basic(authorization: str) -> str:
+    """What HTTP Basic says, ``user:password``; empty where it is malformed."""
+    try:
+        return base64.b64decode(authorization.partition(" ")[2].strip(), validate=True).decode()
+    except ValueError:  # binascii.Error and UnicodeDecodeError are two of them; a header beyond ASCII is another
+        return ""
 
 
 def check_mode(text: str | None, key: WriteKey, *, batch: bool) -> Mode:

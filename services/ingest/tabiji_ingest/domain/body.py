@@ -24,6 +24,8 @@ class Batch:
     events: list[bytes]
     sent_at: Any = None
     context: Any = None
+    key: Any = None
+    history: Any = None
 
 
 class _Envelope(msgspec.Struct):
@@ -32,6 +34,15 @@ class _Envelope(msgspec.Struct):
     context: Any = None
 
 
+class _Captures(msgspec.Struct):
+    batch: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+    api_key: Any = None
+    token: Any = None
+    sent_at: Any = None
+    historical_migration: Any = None
+
+
+_captures = msgspec.json.Decoder(_Captures).decode
 _envelope = msgspec.json.Decoder(_Envelope).decode
 _array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _any = msgspec.json.Decoder().decode
@@ -43,16 +54,32 @@ def read_batch(body: bytes) -> Batch:
     try:
         envelope = _envelope(body)
     except _BROKEN:
-        return _limited(_cut_batch(body))
+        events, whole = _cut_batch(body)
+        return _limited(Batch(events, whole.get("sentAt"), whole.get("context")))
     return _limited(Batch([bytes(raw) for raw in envelope.batch], envelope.sentAt, envelope.context))
 
 
-def read_array(body: bytes) -> Batch:
-    """The events of a bare JSON array, or the one event that ``body`` is."""
+def read_captures(body: bytes) -> Batch:
+    """PostHog's envelope: the events under ``batch``, or the one event that ``body`` is; the write key beside them."""
+    try:
+        whole = _captures(body)
+    except _BROKEN:
+        events, told = _cut_batch(body)
+        fields: dict[str, Any] = {name: told.get(name) for name in _Captures.__struct_fields__ if name != "batch"}
+        whole = _Captures(**fields)
+    else:
+        events = [body] if isinstance(whole.batch, msgspec.UnsetType) else [bytes(raw) for raw in whole.batch]
+    key = whole.token if whole.api_key is None else whole.api_key
+    return _limited(Batch(events, whole.sent_at, key=key, history=whole.historical_migration))
+
+
+def read_array(body: bytes, *, empty: bool = False) -> Batch:
+    """The events of a bare JSON array, or the one event that ``body`` is; ``empty`` allows an array of none."""
     if not body.lstrip(b" \t\r\n").startswith(b"["):
         return Batch([body])
     try:
-        return _limited(Batch([bytes(raw) for raw in _array(body)]))
+        events = [bytes(raw) for raw in _array(body)]
+        return Batch([]) if empty and not events else _limited(Batch(events))
     except _BROKEN:
         spans = _spans(body, None)
         return _limited(Batch(_fill(body, spans, _skeleton(body, spans))))
@@ -66,14 +93,15 @@ def _limited(batch: Batch) -> Batch:
     return batch
 
 
-def _cut_batch(body: bytes) -> Batch:
+def _cut_batch(body: bytes) -> tuple[list[bytes], dict[str, Any]]:
+    """The events under ``batch``, and the envelope with ``{}`` in place of each."""
     spans = _spans(body, b'"batch"')
     whole = _skeleton(body, spans)
     if not isinstance(whole, dict):
         raise Refusal("", "must be a JSON object")
     if not isinstance(whole.get("batch"), list):
         raise Refusal("batch", "must be a list of events")
-    return Batch(_fill(body, spans, whole["batch"]), whole.get("sentAt"), whole.get("context"))
+    return _fill(body, spans, whole["batch"]), whole
 
 
 def _skeleton(body: bytes, spans: list[tuple[int, int]]) -> Any:

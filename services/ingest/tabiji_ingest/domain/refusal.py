@@ -18,6 +18,7 @@ class Kind(StrEnum):
     SLOW = "slow"
     LARGE = "large"
     ENCODING = "encoding"
+    MEDIA = "media"
     SHAPE = "shape"
     POISON = "poison"
     TYPE = "type"

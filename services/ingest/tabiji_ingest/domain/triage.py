@@ -107,6 +107,8 @@ def _event(type_: str | None, stamp: _Stamp, rules: Rules, id_: str | None, posi
     records = [stamp.record(topic, type_ or call.name, body, id_)]
     if who.guest_email is not None and topic is PURCHASES:
         records.append(_guest(who, stamp, id_))
+    if call.traits and type_ != "erased":
+        records.append(stamp.record(CUSTOMERS, "identified", _told(stamp, who, rules), derived_id(id_, "traits")))
     return Triaged(records, id_, made)
 
 
@@ -138,12 +140,16 @@ def _membership(stamp: _Stamp, rules: Rules, id_: str) -> Record[Any]:
     return stamp.record(CUSTOM, GROUP_JOINED, body, id_)
 
 
+def _told(stamp: _Stamp, who: Who, rules: Rules) -> events.Identified:
+    """What the call says of its customer; PostHog's clients say it on events of any kind."""
+    traits, personal = split_traits(stamp.call.traits, rules.plain, stamp.call.names.traits)
+    return events.Identified(**_base(stamp, who), traits=traits, pii=personal)
+
+
 def _identify(stamp: _Stamp, rules: Rules, id_: str) -> list[Record[Any]]:
     call, workspace = stamp.call, stamp.receipt.workspace
     who = _who(call, workspace, rules)
-    traits, personal = split_traits(call.traits, rules.plain, call.names.traits)
-    body = events.Identified(**_base(stamp, who), traits=traits, pii=personal)
-    records = [stamp.record(CUSTOMERS, "identified", body, id_)]
+    records = [stamp.record(CUSTOMERS, "identified", _told(stamp, who, rules), id_)]
     if who.anonymous_id is not None:
         records += _merged(stamp, who.anonymous_id, who.customer, id_)
     return records
