@@ -137,7 +137,7 @@ def _ask(request: Request, route: Route, keyed: Keyed) -> Ask:
         keyed,
         request.headers,
         request.query_params.get("mode"),
-        int(length) if length.isdecimal() else None,
+        int(length) if length.isdecimal() and len(length) < 20 else None,
         request.stream(),
     )
 
@@ -148,7 +148,7 @@ def _answered(answer: Answer, *, batch: bool) -> Response:
         index, first = answer.rejected[0]
         log.info("events_refused", kind=first.kind.value, rule=first.rule, rejected=len(rejected))
         field = f"{index}.{first.field}".rstrip(".") if batch else first.field
-        return _json({"error": {"field": field, "rule": first.rule}, "rejected": rejected}, 400)
+        return _json({**_told(field, first), "rejected": rejected}, 400)
     if rejected:
         first = answer.rejected[0][1]
         log.info("events_refused", kind=first.kind.value, rule=first.rule, rejected=len(rejected))
@@ -162,12 +162,18 @@ def refused(refusal: Refusal) -> Response:
     """The answer to a request that was not taken as a whole."""
     REFUSED.labels(refusal.kind.value).inc()
     log.info("request_refused", kind=refusal.kind.value, rule=refusal.rule)
-    response = _json({"error": {"field": refusal.field, "rule": refusal.rule}}, STATUS.get(refusal.kind, 400))
+    response = _json(_told(refusal.field, refusal), STATUS.get(refusal.kind, 400))
     if refusal.retry_after is not None:
         response.headers["Retry-After"] = str(refusal.retry_after)
     if refusal.kind is Kind.AUTH:
         response.headers["WWW-Authenticate"] = 'Basic realm="write key"'
     return response
+
+
+def _told(field: str, refusal: Refusal) -> dict[str, Any]:
+    """RudderStack's Python client reads ``code`` and ``message``; without them it repeats what can never be taken."""
+    rule = refusal.rule
+    return {"error": {"field": field, "rule": rule}, "code": refusal.kind, "message": f"{field} {rule}".strip()}
 
 
 def _json(value: Any, status: int) -> Response:

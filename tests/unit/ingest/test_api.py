@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.ingest.support import BACKFILL, Door, basic
+from tests.unit.ingest.support import BACKFILL, LIVE, Door, basic
 
 PAGE = {"type": "page", "userId": "u-1", "messageId": "m-1"}
 
@@ -82,6 +82,14 @@ async def test_a_batch_without_a_good_event_is_400_and_says_why_for_each() -> No
     assert answer.json()["error"]["field"] == "0.type"
     assert [one["field"] for one in answer.json()["rejected"]] == ["type", "userId"]
     assert door.log.records == []
+
+
+async def test_a_refusal_has_the_code_and_message_without_which_rudderstacks_client_repeats_it() -> None:
+    door = Door()
+    for body, key, code in ((batch({"type": "wish"}), LIVE, "type"), (batch(PAGE), "OTHER", "auth")):
+        answer = await door.post("/v1/batch", body, key=key)
+        assert answer.json()["code"] == code
+        assert answer.json()["message"] == "{field} {rule}".format(**answer.json()["error"])
 
 
 async def test_what_the_envelope_says_holds_for_events_that_do_not_say_it() -> None:

@@ -131,7 +131,9 @@ _TAKEN = _object(
     "accepted",
     "rejected",
 )
-REFUSED = _object({"error": _REFUSAL, "rejected": _REJECTED}, "error")
+REFUSED = _object(
+    {"error": _REFUSAL, "code": {"type": "string"}, "message": {"type": "string"}, "rejected": _REJECTED}, "error"
+)
 _STATUSES: Mapping[int, str] = {
     400: "nothing was taken; the field and the rule are named",
     401: "no such write key",
