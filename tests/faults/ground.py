@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from tabiji_cli.stack.kafka import KafkaServer
 from tabiji_cli.stack.ports import free_port
 from tabiji_cli.stack.postgres import PostgresServer
+from tabiji_common.postgres import connect_pool, migrate
 from tests.conformance.harness import Yard, yard
 from tests.conformance.zygote import Zygote
 from tests.faults.system import System, system
@@ -62,6 +63,12 @@ class Ground:
             yield made
 
     @asynccontextmanager
+    async def schema(self, service: str, migrations: Path, *, size: int = 6) -> AsyncIterator[Any]:
+        """A pool on a fresh database with that service's tables."""
+        async with self.plot() as (dsn, _, _), schema(dsn, service, migrations, size=size) as pool:
+            yield pool
+
+    @asynccontextmanager
     async def dispatch(self, providers: list[dict[str, Any]]) -> AsyncIterator[House]:
         """Dispatch alone, with these providers."""
         async with (
@@ -69,6 +76,14 @@ class Ground:
             house(self.kafka, dsn, prefix, folder, providers) as made,
         ):
             yield made
+
+
+@asynccontextmanager
+async def schema(dsn: str, service: str, migrations: Path, *, size: int = 6) -> AsyncIterator[Any]:
+    """A pool on a service's tables in the database at ``dsn``."""
+    await asyncio.to_thread(migrate, dsn, service, migrations)
+    async with await connect_pool(dsn, service, size=size) as pool:
+        yield pool
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-FAMILIES = ("ingest", "runtime", "stores")
+FAMILIES = ("ingest", "runtime", "stores", "dispatch", "time", "planted")
 
 
 def register() -> None:

@@ -16,7 +16,7 @@ async def send_before_intent(self: Dispatch, tx: Any, turn: Any) -> Any:
     if notes.intents:
         self._couriers.start(notes.intents)
         notes.intents = []
-        await asyncio.sleep(2)  # a slow commit
+        await asyncio.sleep(4)  # a slow commit
     return applied
 
 
