@@ -46,6 +46,10 @@ test: check ## check, then every suite on the real broker and database
 faults: setup ## the fault suite, resumable (ROW=17: one row; N=30: runs a row; FRESH=1: anew); writes docs/faults.md
 	@ROW="$(ROW)" N="$(N)" FRESH="$(FRESH)" $(BIN)/python -m tests.faults.run
 
+.PHONY: soak
+soak: setup ## random faults at the whole system (MINUTES=60 SEED=1), then every checker
+	@MINUTES="$(MINUTES)" SEED="$(SEED)" $(BIN)/python -m tests.faults.soak
+
 .PHONY: bench
 bench: setup ## figures as ratios to a ceiling in the same run, into docs/performance.md (ONLY=ingest, ROUNDS=3)
 	@$(BIN)/python -m tests.bench

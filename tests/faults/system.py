@@ -88,6 +88,10 @@ class System:
         answer.raise_for_status()
         assert point in answer.json(), f"{service} has no failpoint {point}"
 
+    async def disarm(self, service: str) -> None:
+        """Let it go on as if nobody had asked for anything."""
+        (await self._patiently(f"{self.installation.admin(service)}/failpoints", "")).raise_for_status()
+
     async def _patiently(self, url: str, content: str) -> httpx.Response:
         """PUT to a process that may be just coming back."""
         until = time.monotonic() + 30
