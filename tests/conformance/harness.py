@@ -180,8 +180,8 @@ class Yard:
     async def check(self, sent: list[Record[Any]], *, answered: bool = True) -> None:
         await ledgers.check(self.settings, sent, answered=answered)
 
-    async def compare(self, sent: list[Record[Any]]) -> ledgers.Found:
-        return await ledgers.compare(self.settings, sent)
+    async def compare(self, sent: list[Record[Any]], *, inbox: bool = True) -> ledgers.Found:
+        return await ledgers.compare(self.settings, sent, inbox=inbox)
 
     def logs(self) -> str:
         return "\n".join(f"--- {toy.log.name}\n{toy.log.read_text()[-6000:]}" for toy in self.toys)

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-FAMILIES = ("ingest", "runtime", "stores", "dispatch", "time", "planted")
+FAMILIES = ("ingest", "runtime", "stores", "dispatch", "wire", "time", "history", "planted")
 
 
 def register() -> None:
