@@ -7,6 +7,7 @@ file says of them.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -15,11 +16,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tabiji_common import logs
-from tests.bench import analytics, ingest, journey, page
+from tests.bench import analytics, dispatch, ingest, journey, owners, page, road, timers
 from tests.bench.figure import Figure, Pair, Run, summary
 from tests.bench.stage import Stage, stage
 
-FIGURES: tuple[Figure, ...] = (*ingest.FIGURES, *journey.FIGURES, *analytics.FIGURES)
+FIGURES: tuple[Figure, ...] = (
+    *ingest.FIGURES,
+    *journey.FIGURES,
+    *timers.FIGURES,
+    *dispatch.FIGURES,
+    *analytics.FIGURES,
+    *road.FIGURES,
+    *owners.FIGURES,
+)
 
 
 def chosen(only: str) -> list[Figure]:
@@ -54,7 +63,7 @@ async def _round(pair: Pair, *, ceiling_first: bool) -> tuple[Run, Run]:
 
 
 async def run(figures: list[Figure], count: int, console: Console) -> list[dict[str, Any]]:
-    """Every figure's summary; one that fails is said, and the others go on."""
+    """Every figure's summary, written down as it is known; one that fails is said, and the others go on."""
     found = []
     columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with stage() as on, Progress(*columns, console=console) as progress:
@@ -67,6 +76,7 @@ async def run(figures: list[Figure], count: int, console: Console) -> list[dict[
                 console.print_exception()
                 continue
             found.append(summary(figure, took))
+            page.write(page.keep(found[-1:], [one.name for one in FIGURES]))
             console.print(page.line(found[-1]))
     return found
 
@@ -75,12 +85,11 @@ def main() -> None:
     """Run what is asked for, then write it all down."""
     console = Console()
     logs.configure("bench", "ERROR")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, as Ctrl-C does
     only, count = os.environ.get("ONLY", ""), int(os.environ.get("ROUNDS", "3"))
     figures = chosen(only)
     found = uvloop.run(run(figures, count, console))
-    everything = page.keep(found, [figure.name for figure in FIGURES])
-    console.print(page.table(everything))
-    page.write(everything)
+    console.print(page.table(page.keep([], [figure.name for figure in FIGURES])))
     console.print(f"{page.PAGE.name} and {page.DATA.name} are written in docs/")
     sys.exit(len(found) < len(figures))
 

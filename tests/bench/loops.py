@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,8 +123,15 @@ class Folding:
     inbox: bool = True
     poll_records: int = 1000
 
-    async def fold(self, pool: asyncpg.Pool[Any], pipeline: Stateful, total: int, tape: Tape | None = None) -> Run:
-        """From the first poll until ``total`` records are committed and all that they led to is published."""
+    async def fold(
+        self,
+        pool: asyncpg.Pool[Any],
+        pipeline: Stateful,
+        total: int,
+        tape: Tape | None = None,
+        until: Callable[[], bool] = lambda: True,
+    ) -> Run:
+        """From the first poll until ``total`` records are committed, what they led to is published, and ``until``."""
         cluster, watched = Cluster.of(self.settings), _Watched(pipeline, tape)
         reader, board = KafkaReader(cluster), KafkaBoard(cluster, self.group)
         producer = Producer(cluster)
@@ -139,7 +146,7 @@ class Folding:
         try:
             await _first({running, asyncio.create_task(watched.began.wait())})
             meter = Meter(self.on, own=True)
-            while sum(loop.ownership.offsets.values()) < total or len(loop.outbox) or loop.publisher.busy:
+            while sum(loop.ownership.offsets.values()) < total or _publishing(loop) or not until():
                 await asyncio.sleep(0.02)
                 if running.done():
                     running.result()
@@ -150,6 +157,10 @@ class Folding:
             await producer.stop()
             gc.unfreeze()
         return run
+
+
+def _publishing(loop: Loop) -> bool:
+    return bool(len(loop.outbox)) or loop.publisher.busy
 
 
 async def _first(tasks: set[asyncio.Task[Any]]) -> None:
