@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -180,8 +181,12 @@ def split_key(key: str) -> tuple[str, str]:
     return workspace, customer
 
 
+@lru_cache(maxsize=16_384)
 def partition_of(key: str, partitions: int) -> int:
-    """The partition number of a key: Kafka's default partitioner (murmur2, positive, modulo)."""
+    """The partition number of a key: Kafka's default partitioner (murmur2, positive, modulo).
+
+    Remembered, because the hash is Python and a turn asks several times for each of its customers.
+    """
     from aiokafka.partitioner import murmur2  # noqa: PLC0415 - keeps this module free of the client until asked
 
     return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter as Tally
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import Counter, Gauge
@@ -41,23 +42,29 @@ UNBALANCED = Gauge(
 )
 
 
-def count_effect(effect: Effect) -> None:
-    """Count one thing that was decided, once it is committed."""
+def count_effects(effects: Iterable[Effect]) -> None:
+    """Count what was decided, once it is committed; a label is looked up once, however many there are of it."""
+    for (metric, *labels), n in Tally(counted for effect in effects for counted in _counted(effect)).items():
+        (metric.labels(*labels) if labels else metric).inc(n)
+
+
+def _counted(effect: Effect) -> Iterator[tuple[Any, ...]]:
+    """(metric, labels …) of one effect."""
     if isinstance(effect, Send):
-        SENDS.labels(effect.journey).inc()
+        yield SENDS, effect.journey
     elif isinstance(effect, Cancel):
-        CANCELLED.inc()
+        yield (CANCELLED,)
     else:
-        TRANSITIONS.labels(effect.kind).inc()
+        yield TRANSITIONS, effect.kind
         if effect.kind == "entered":
-            ENTERED.labels(effect.journey).inc()
+            yield ENTERED, effect.journey
         elif effect.kind == "finished":
-            FINISHED.labels(effect.journey).inc()
+            yield FINISHED, effect.journey
         elif effect.kind == "exited":
             # A command's reason is anybody's text: labels are a closed set.
-            EXITED.labels(effect.journey, "command" if effect.cause == "command" else effect.reason).inc()
+            yield EXITED, effect.journey, "command" if effect.cause == "command" else effect.reason
         elif effect.kind == "converted":
-            CONVERTED.labels(effect.journey).inc()
+            yield CONVERTED, effect.journey
 
 
 def show(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -270,14 +270,14 @@ def _count(notes: Notes, applied: Applied) -> None:
     metrics.PARKED.inc(len(applied.parked))
     metrics.WITHDRAWN.inc(len(applied.withdrawn))
     metrics.HANDED_OVER.inc(notes.handed_over)
-    for folded in notes.folds:
-        metrics.TIMERS_FIRED.inc(folded.fired)
-        metrics.ORDER_CONFLICT.inc(folded.conflicts)
-        metrics.MEMORY_EVICTED.inc(folded.evicted)
-        metrics.MERGE_PENDING.inc(len(folded.pending))
-        metrics.ERASED.inc(len(folded.erased))
-        metrics.HANDOVER_LOST.inc(sum(record.hops > 0 for record, _ in folded.rejected))
+    folds = notes.folds
+    metrics.TIMERS_FIRED.inc(applied.fired)
+    metrics.ORDER_CONFLICT.inc(sum(folded.conflicts for folded in folds))
+    metrics.MEMORY_EVICTED.inc(sum(folded.evicted for folded in folds))
+    metrics.MERGE_PENDING.inc(sum(len(folded.pending) for folded in folds))
+    metrics.ERASED.inc(sum(len(folded.erased) for folded in folds))
+    metrics.HANDOVER_LOST.inc(sum(record.hops > 0 for folded in folds for record, _ in folded.rejected))
+    for folded in folds:
         for journey in folded.definition_errors():
             metrics.DEFINITION_ERRORS.labels(journey).inc()
-        for effect in folded.effects:
-            metrics.count_effect(effect)
+    metrics.count_effects(effect for folded in folds for effect in folded.effects)
