@@ -79,6 +79,17 @@ def a_mail_after_unsubscribing(run: Evidence) -> Evidence:
     return replace(run, reactions=[*run.reactions, left])
 
 
+def a_line_message_without_consent(run: Evidence) -> Evidence:
+    first = run.mails[0]
+    return replace(run, deliveries={**run.deliveries, first.key: replace(run.deliveries[first.key], channel="line")})
+
+
+def a_win_back_mail_to_somebody_who_just_bought(run: Evidence) -> Evidence:
+    first = run.mails[0]
+    early = replace(run.deliveries[first.key], journey="win-back", template="win-back/come-back")
+    return replace(run, deliveries={**run.deliveries, first.key: early})
+
+
 def a_reminder_after_the_second_order(run: Evidence) -> Evidence:
     reader = next(mail for mail in run.mails if int(run.deliveries[mail.key].customer) % 2 == 0)
     late = msgspec.structs.replace(reader, at=reader.at + timedelta(days=60))
@@ -132,6 +143,8 @@ F2 = "F2 to Fn are those of the log"
         (a_mail_nobody_recorded, {"what was sent is what arrived"}),
         (a_mail_that_never_arrived, {"what was sent is what arrived"}),
         (a_mail_without_consent, {"no mail without consent"}),
+        (a_line_message_without_consent, {"no mail without consent"}),
+        (a_win_back_mail_to_somebody_who_just_bought, {"nobody is won back who was not away"}),
         (a_mail_after_unsubscribing, {"no mail without consent"}),
         (a_reminder_after_the_second_order, {"nobody is asked for an order already made"}),
         (a_machines_open_counted_as_a_persons, {"opens and clicks are those of the mailbox"}),

@@ -15,6 +15,7 @@ import pytest
 from tabiji_cli.demo import ledger
 from tabiji_cli.demo.ledger import Ledger, Mail, Reaction
 from tabiji_cli.demo.letters import Letters
+from tabiji_cli.demo.line import Push
 from tabiji_cli.demo.mailbox import KEY_HEADER, Mailbox, key_of, links_in, reactions
 from tabiji_cli.demo.readers import Readers
 from tabiji_cli.demo.shop import NotAccepted
@@ -143,3 +144,16 @@ async def test_a_refused_click_fails_the_run(tmp_path: Path) -> None:
         readers = Readers(client, Ledger[Reaction](tmp_path / "reactions.jsonl"))
         with pytest.raises(NotAccepted, match="404"):
             await readers.react(mailbox.pop_until(NOW + timedelta(days=9)), NOW)
+
+
+def test_a_line_message_is_in_the_same_ledger_and_some_follow_its_link(tmp_path: Path) -> None:
+    mailbox = box(tmp_path)
+    text = "山田 花子 様\n▼ http://127.0.0.1:8010/c/click-token\n"
+    for n in range(100):
+        mailbox.push(Push(f"key-{n}", "U1", [{"type": "text", "text": text}], NOW, delivered=n != 0))
+    kept = list(ledger.read(tmp_path / "mailbox.jsonl", Mail))
+    assert [mail.key for mail in kept] == [f"key-{n}" for n in range(1, 100)]
+    assert kept[0].subject == "山田 花子 様"
+    dues = mailbox.pop_until(NOW + timedelta(days=1))
+    assert 10 < len(dues) < 50
+    assert {(due.what, due.url) for due in dues} == {("click", "http://127.0.0.1:8010/c/click-token")}

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from tabiji_cli.demo import expected
 from tabiji_cli.demo.evidence import Evidence, Row
 
 ZONES: dict[str, tzinfo] = {"UTC": UTC, "Asia/Tokyo": ZoneInfo("Asia/Tokyo")}
+AWAY = timedelta(days=90) - timedelta(hours=2)  # the same local time, ninety days later
 SHOWN = 3  # differences told in full
 _AT_LEAST = re.compile(r"customers_with_at_least_(\d+)_orders")
 
@@ -42,6 +43,7 @@ def run(evidence: Evidence) -> list[Check]:
         mailbox_matches_deliveries(evidence),
         only_with_consent(evidence),
         nobody_reminded_after_buying(evidence),
+        won_back_only_when_away(evidence),
         reactions_counted(evidence),
         nobody_lost(evidence),
         nothing_odd(evidence),
@@ -160,8 +162,9 @@ def mailbox_matches_deliveries(evidence: Evidence) -> Check:
 
 
 def only_with_consent(evidence: Evidence) -> Check:
-    """Nobody got a mail without having agreed, or after having unsubscribed."""
+    """Nobody got a mail or a LINE message without having agreed to these, or after having unsubscribed."""
     customer = {key: delivery.customer for key, delivery in evidence.deliveries.items()}
+    on_line = {key for key, delivery in evidence.deliveries.items() if delivery.channel == "line"}
     left: dict[str, datetime] = {}
     for reaction in evidence.reactions:
         if reaction.what == "unsubscribe" and (who := customer.get(reaction.key)):
@@ -169,12 +172,13 @@ def only_with_consent(evidence: Evidence) -> Check:
     wrong: list[str] = []
     for mail in evidence.mails:
         who = customer.get(mail.key, "")
-        agreed = evidence.consents.get(who)
+        line = mail.key in on_line
+        agreed = (evidence.line_consents if line else evidence.consents).get(who)
         if agreed is None or agreed > mail.at:
             wrong.append(f"{mail.key}: {who or 'somebody'} had not agreed")
-        elif who in left and left[who] < mail.at:
+        elif not line and who in left and left[who] < mail.at:
             wrong.append(f"{mail.key}: {who} had unsubscribed at {left[who]}")
-    detail = f"{len(evidence.consents):,} agreed, {len(left):,} unsubscribed later"
+    detail = f"{len(evidence.consents):,} agreed, {len(left):,} unsubscribed later, {len(on_line):,} meant for LINE"
     return Check("no mail without consent", not wrong, _told(wrong, detail))
 
 
@@ -196,6 +200,24 @@ def nobody_reminded_after_buying(evidence: Evidence) -> Check:
         if (bought := second.get(delivery.customer)) and bought <= mail.at:
             late.append(f"{mail.key}: {delivery.template} at {mail.at}, second order at {bought}")
     return Check("nobody is asked for an order already made", not late, _told(late, f"{checked:,} mails looked at"))
+
+
+def won_back_only_when_away(evidence: Evidence) -> Check:
+    """No win-back mail within ninety days of an order."""
+    orders: dict[str, list[datetime]] = {}
+    for order in evidence.orders:
+        orders.setdefault(order.customer, []).append(order.at)
+    early: list[str] = []
+    checked = 0
+    for mail in evidence.mails:
+        delivery = evidence.deliveries.get(mail.key)
+        if delivery is None or delivery.journey != "win-back":
+            continue
+        checked += 1
+        last = max((at for at in orders.get(delivery.customer, ()) if at <= mail.at), default=None)
+        if last is None or mail.at - last < AWAY:
+            early.append(f"{mail.key}: {delivery.template} at {mail.at}, last order at {last}")
+    return Check("nobody is won back who was not away", not early, _told(early, f"{checked:,} mails looked at"))
 
 
 def reactions_counted(evidence: Evidence) -> Check:

@@ -36,7 +36,8 @@ async def collect(
         return Evidence(
             events=Counter(row.kind for row in accepted),
             orders=expected.orders_of(accepted),
-            consents=_consents(accepted),
+            consents=_consents(accepted, "consent_given"),
+            line_consents=_consents(accepted, "line_consent_given"),
             mails=list(ledger.read(run.mails, ledger.Mail)),
             reactions=list(ledger.read(run.reactions, ledger.Reaction)),
             deliveries=await rows.deliveries(connection),
@@ -54,10 +55,10 @@ async def collect(
         await connection.close()
 
 
-def _consents(accepted: Iterable[ledger.Accepted]) -> dict[str, datetime]:
+def _consents(accepted: Iterable[ledger.Accepted], kind: str) -> dict[str, datetime]:
     found: dict[str, datetime] = {}
     for row in accepted:
-        if row.kind == "consent_given":
+        if row.kind == kind:
             found.setdefault(row.customer, row.occurred_at)
     return found
 

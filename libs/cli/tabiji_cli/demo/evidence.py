@@ -59,6 +59,7 @@ class Evidence:
     """Everything that the checks and the report need, read once after the last tick.
 
     events      accepted events by kind              consents   when each customer agreed to mail
+    mails       with LINE messages among them        line_consents  when each customer agreed to those
     tables      analytics views: ``retention_monthly@Asia/Tokyo`` names the zone where a view has one
     drift       cells in which a view and its recomputation differ
     """
@@ -72,6 +73,7 @@ class Evidence:
     tables: Mapping[str, Sequence[Row]]
     journeys: Sequence[JourneyCount]
     arms: Sequence[Arm] = ()
+    line_consents: Mapping[str, datetime] = field(default_factory=dict)
     timeouts: int = 0
     drift: int = 0
     stuck: int = 0

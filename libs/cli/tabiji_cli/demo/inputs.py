@@ -15,6 +15,7 @@ from tabiji_cli.demo.life import Input, Life, at
 LANES = {
     "identified": "customer",
     "consent_given": "customer",
+    "line_consent_given": "customer",
     "page_viewed": "page_view",
     "product_viewed": "page_view",
     "product_added": "page_view",

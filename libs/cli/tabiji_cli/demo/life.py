@@ -6,6 +6,7 @@ marked ``simulated``, and a pure function of the order log and the seed.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,6 +22,7 @@ SHOP_ZONE = ZoneInfo("Asia/Tokyo")
 OPENS, LAST_ORDER_MINUTES = time(9, 5), 14 * 60 + 25
 
 CONSENT = 0.85
+LINE_FRIEND = 0.45  # of customers: their LINE id is known, and they agreed to messages there
 TRACKED_VISIT = 0.6  # of orders: their visit was seen
 CART_SEEN = 0.6  # of those: the cart, too
 ABANDONED_A_MONTH = 0.08
@@ -84,6 +86,11 @@ def at(day: date, clock: time) -> datetime:
     return datetime.combine(day, clock, SHOP_ZONE).astimezone(UTC)
 
 
+def line_id(customer: str) -> str:
+    """A LINE user id of that customer's own."""
+    return "U" + hashlib.sha256(f"line {customer}".encode()).hexdigest()[:32]
+
+
 @dataclass(frozen=True)
 class Life:
     """One customer's inputs until ``end``, in order of time."""
@@ -132,11 +139,17 @@ class Life:
             "email": f"customer.{self.customer}@example.com",
             "simulated": True,
         }
+        friend = self._chance("line") < LINE_FRIEND
+        if friend:
+            traits["lineUserId"] = line_id(self.customer)
         body = segment.identify(self.customer, id_, at_, traits, anonymous)
         yield Input(at_, self.customer, 1, "identified", id_, body)
         if self._chance("consent") < CONSENT:
             at_ = first - timedelta(minutes=39)
             yield self._track("consent_given", "Consent Given", at_, "consent", {"channel": "email"})
+        if friend:
+            at_ = first - timedelta(minutes=38)
+            yield self._track("line_consent_given", "Consent Given", at_, "line", {"channel": "line"})
 
     def _buys(self, order: Order) -> Iterator[Input]:
         placed = self.ordered_at(order)

@@ -1,4 +1,6 @@
-"""The other end of every mail: a real SMTP server that writes down what it took, and readers who open and click.
+"""The other end of every message: a real SMTP server that writes down what it took, and readers who open and click.
+
+LINE messages are written down beside the mails.
 
 Who opens what, and when, is a hash of the message's key.
 """
@@ -24,8 +26,10 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from tabiji_cli.demo.chance import chance, whole
 from tabiji_cli.demo.ledger import Ledger, Mail
 from tabiji_cli.demo.letters import Letters
+from tabiji_cli.demo.line import Push
 
 OPENED, CLICKED, UNSUBSCRIBED, SCANNED = 0.42, 0.35, 0.015, 0.08  # clicks and unsubscribes: of the opened
+LINE_CLICKED = 0.25
 KEY_HEADER = "X-Tabiji-Message-Key"
 _LINK = re.compile(r"https?://[^\s\"'<>]+/(o|c|u)/[^\s\"'<>]+")
 
@@ -74,15 +78,29 @@ class Mailbox:
         message, now = message_from_bytes(content), self._clock()
         key = key_of(message)
         subject = str(make_header(decode_header(message["Subject"] or "")))
-        self._ledger.add([Mail(key=key, recipient=recipient, subject=subject, at=now)])
+        self._keep(
+            Mail(key=key, recipient=recipient, subject=subject, at=now),
+            reactions(message, recipient, now, self._seed),
+            lambda: self.letters.keep(message, content, recipient, subject),
+        )
+
+    def push(self, push: Push) -> None:
+        """Take a LINE message that reached somebody, in the same ledger."""
+        if push.delivered:
+            text = next((str(one["text"]) for one in push.messages if one.get("type") == "text"), "")
+            mail = Mail(key=push.key, recipient=push.to, subject=text.partition("\n")[0], at=push.at)
+            self._keep(mail, chat_reactions(text, mail, self._seed))
+
+    def _keep(self, mail: Mail, reacts: Iterator[Due], keep: Callable[[], None] = lambda: None) -> None:
+        self._ledger.add([mail])
         with self._lock:
             self.taken += 1
-            if key in self._keys:
+            if mail.key in self._keys:
                 self.doubled += 1
                 return
-            self._keys.add(key)
-            self.letters.keep(message, content, recipient, subject)
-            for due in reactions(message, recipient, now, self._seed):
+            self._keys.add(mail.key)
+            keep()
+            for due in reacts:
                 heapq.heappush(self._due, due)
 
     def next_due(self) -> datetime | None:
@@ -138,6 +156,14 @@ def reactions(message: Message, recipient: str, now: datetime, seed: str) -> Ite
         yield Due(now + timedelta(hours=hours, minutes=2), key, 2, "click", links["c"], recipient)
     if "u" in links and chance(seed, key, "unsubscribe") < UNSUBSCRIBED:
         yield Due(now + timedelta(hours=hours, minutes=4), key, 3, "unsubscribe", links["u"], recipient)
+
+
+def chat_reactions(text: str, mail: Mail, seed: str) -> Iterator[Due]:
+    """What becomes of a LINE message: its first link is followed, or not."""
+    link = next((match.group(0) for match in _LINK.finditer(text) if match.group(1) == "c"), None)
+    if link is not None and chance(seed, mail.key, "chat") < LINE_CLICKED:
+        minutes = whole(1, 300, seed, mail.key, "chat minute")
+        yield Due(mail.at + timedelta(minutes=minutes), mail.key, 2, "click", link, mail.recipient)
 
 
 def links_in(message: Message) -> dict[str, str]:

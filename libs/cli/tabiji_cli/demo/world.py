@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from tabiji_cli.demo.faults import Faults
 from tabiji_cli.demo.inputs import Plan
 from tabiji_cli.demo.ledger import Accepted, Ledger, Mail, Reaction
 from tabiji_cli.demo.letters import Letters
+from tabiji_cli.demo.line import LineServer
 from tabiji_cli.demo.mailbox import Mailbox
 from tabiji_cli.demo.readers import Readers
 from tabiji_cli.demo.runs import Run, create_database
@@ -26,6 +27,7 @@ from tabiji_cli.processes import SERVICES, Installation, Ports, make_topics, rea
 from tabiji_cli.stack.ports import free_port
 
 LETTERS = 3  # mails of each subject that are kept whole
+Environments = Mapping[str, Mapping[str, str]]  # of services, by name
 PARTITIONS = 4  # twelve cost half as much again a tick
 
 
@@ -52,12 +54,16 @@ async def world(
         http = await exits.enter_async_context(client())
         master = TimeMaster(http, tick_before(plan.start))
         time_url = await exits.enter_async_context(master.serve(free_port()))
-        installation = await _installation(stack, run, faults, ports, time_url, say)
         accepted = exits.enter_context(closing(Ledger[Accepted](run.accepted)))
         mails = exits.enter_context(closing(Ledger[Mail](run.mails)))
         reactions = exits.enter_context(closing(Ledger[Reaction](run.reactions)))
         mailbox = Mailbox(mails, lambda: master.now, seed, Letters(run.letters, LETTERS))
         exits.enter_context(mailbox.serve(ports.mail))
+        line = LineServer(lambda: master.now, took=mailbox.push)
+        line_url = await exits.enter_async_context(line.serve(free_port()))
+        extra = {name: dict(values) for name, values in faults.environment().items()}
+        extra.setdefault("dispatch", {}).update(TABIJI_LINE_URL=line_url, TABIJI_LINE_TOKEN=line.token)
+        installation = await _installation(stack, run, extra, ports, time_url, say)
         start_services(stack.supervisor, installation)
         await ready(http, installation, stack, say=say)
         made = keys.keys(run.folder)
@@ -73,7 +79,9 @@ async def world(
         yield World(run, installation, faults, http, simulation)
 
 
-async def _installation(stack: Stack, run: Run, faults: Faults, ports: Ports, time_url: str, say: Say) -> Installation:
+async def _installation(
+    stack: Stack, run: Run, extra: Environments, ports: Ports, time_url: str, say: Say
+) -> Installation:
     dsn = await create_database(stack, run)
     made = keys.keys(run.folder)
     installation = Installation(
@@ -85,7 +93,7 @@ async def _installation(stack: Stack, run: Run, faults: Faults, ports: Ports, ti
         partitions=PARTITIONS,
         clock="simulated",
         time_master=time_url,
-        extra=faults.environment(),
+        extra=extra,
     )
     begun = time.monotonic()
     topics = await make_topics(installation)

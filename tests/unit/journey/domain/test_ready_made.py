@@ -13,12 +13,15 @@ from liquid import Environment
 from tabiji_journey.domain.definition import SendState
 from tabiji_journey.domain.graph import reachable
 from tabiji_journey.domain.identity import in_holdout
-from tabiji_journey.domain.loader import load_file
+from tabiji_journey.domain.loader import load, load_file
+from tabiji_journey.domain.model import OutcomeState
 from tests.unit.journey.domain.road import DAY, HOUR, START, Road, Shopper
 
 JOURNEYS = Path(__file__).parents[4] / "journeys"
 FILES = sorted(JOURNEYS.glob("*.yaml"))
-TEMPLATES = sorted(path.parent for path in JOURNEYS.glob("*/*/subject.liquid"))
+EARLIER = sorted(JOURNEYS.glob("earlier/*.yaml"))
+MAILS = sorted(path.parent for path in JOURNEYS.glob("*/*/subject.liquid"))
+CHATS = sorted(path.parent for path in JOURNEYS.glob("*/*/body.line.txt"))
 
 
 def customer_of(text: str, *, holdout: bool = False) -> str:
@@ -41,14 +44,14 @@ def test_every_shipped_journey_is_valid_reachable_and_has_its_templates(path: Pa
 def test_every_template_is_used() -> None:
     used = {
         JOURNEYS / definition.id / state.template
-        for definition in map(load_file, FILES)
+        for definition in (*map(load_file, FILES), *(load(path.read_text()) for path in EARLIER))
         for state in definition.states.values()
         if isinstance(state, SendState)
     }
-    assert used == set(TEMPLATES)
+    assert used == {*MAILS, *CHATS}
 
 
-@pytest.mark.parametrize("folder", TEMPLATES, ids=lambda path: path.name)
+@pytest.mark.parametrize("folder", MAILS, ids=lambda path: path.name)
 @pytest.mark.parametrize("name", ["山田 花子", ""])
 def test_every_template_has_sender_address_contact_and_a_way_out(folder: Path, name: str) -> None:
     values = {
@@ -84,6 +87,19 @@ def test_every_template_has_sender_address_contact_and_a_way_out(folder: Path, n
     assert "https://t.example.com/o/token" in html
 
 
+@pytest.mark.parametrize("folder", CHATS, ids=lambda path: path.name)
+@pytest.mark.parametrize("name", ["山田 花子", ""])
+def test_every_line_message_names_the_shop_and_the_way_out_and_is_short(folder: Path, name: str) -> None:
+    shop = {"name": "旅路商店", "url": "https://shop.example.com", "contact": "https://shop.example.com/contact"}
+    environment = Environment(autoescape=False)
+    environment.add_filter("track", lambda url: f"https://t.example.com/c/{url}")
+    text = environment.from_string((folder / "body.line.txt").read_text()).render(customer={"name": name}, shop=shop)
+    for needed in ("旅路商店", "ブロック", "https://t.example.com/c/https://shop.example.com/", "contact"):
+        assert needed in text
+    assert f"{name} 様" in text if name else "お客様" in text
+    assert len(text) < 500
+
+
 FIRST = Shopper(order_count=1)
 
 
@@ -92,14 +108,28 @@ def test_f2_goes_its_whole_way_when_nothing_happens() -> None:
     played.event("order_completed", order_id="o1")
     played.wait(90 * DAY)
     assert played.templates == [
-        *("thank-you", "usage-guide", "usage-guide-again", "customer-voices", "coupon", "coupon-reminder"),
+        *("thank-you", "usage-guide", "usage-guide-line", "customer-voices", "coupon", "coupon-reminder"),
     ]
     coupon, reminder = played.sends[-2:]
     assert coupon.variables["code"] == reminder.variables["code"]
     assert (played.only.status, played.only.exit_reason) == ("finished", "done")
+    assert [send.channel for send in played.sends] == ["email", "email", "line", "email", "email", "email"]
 
 
-def test_f2_goes_on_with_the_parcel_and_skips_the_second_guide_when_the_first_is_opened() -> None:
+@pytest.mark.parametrize("outcome", ["suppressed", "failed", "unknown"])
+def test_f2_goes_on_for_a_customer_whom_line_does_not_reach(outcome: OutcomeState) -> None:
+    played = road("f2-conversion", profile=FIRST, outcome=None)
+    played.event("order_completed", order_id="o1")
+    while played.only.status == "waiting" and len(played.sends) < 6:
+        last = played.sends[-1]
+        played.tell(outcome if last.channel == "line" else "sent", last, "no_consent")
+        sent = len(played.sends)
+        while len(played.sends) == sent:
+            played.wait(HOUR)
+    assert played.templates[2:4] == ["usage-guide-line", "customer-voices"]
+
+
+def test_f2_goes_on_with_the_parcel_and_skips_line_when_the_mail_is_opened() -> None:
     played = road("f2-conversion", profile=FIRST)
     played.event("order_completed", order_id="o1")
     played.wait(2 * DAY)
@@ -109,7 +139,7 @@ def test_f2_goes_on_with_the_parcel_and_skips_the_second_guide_when_the_first_is
     played.wait(HOUR)
     played.event("email_opened", message_key=guide.message_key)
     played.wait(20 * DAY)
-    assert "usage-guide-again" not in played.templates
+    assert "usage-guide-line" not in played.templates
     reviews = played.sends[2]
     assert reviews.decided_at.astimezone(UTC) == datetime(2026, 4, 11, 1, 0, tzinfo=UTC)  # Saturday, 10:00 in Tokyo
 
@@ -169,3 +199,48 @@ def test_both_move_on_where_time_stands_still_between_noon_and_eight_in_the_even
     assert later.only.status == "finished"
     assert later.sends[1].decided_at == START + 7 * DAY
     assert timedelta() < later.sends[2].decided_at - later.sends[1].decided_at <= 3 * DAY
+
+
+def test_win_back_offers_after_ninety_days_and_more_after_three_weeks() -> None:
+    played = road("win-back")
+    played.event("order_completed", order_id="o1")
+    played.wait(200 * DAY)
+    assert played.templates == ["come-back", "come-back-again"]
+    assert [send.decided_at - START for send in played.sends] == [90 * DAY, 111 * DAY]
+    assert [send.variables["percent"] for send in played.sends] == [10, 20]
+    assert (played.only.status, played.only.exit_reason, played.only.goal_at) == ("finished", "lapsed", None)
+
+
+def test_win_back_counts_anew_at_every_order() -> None:
+    played = road("win-back")
+    for n in range(4):
+        played.event("order_completed", order_id=f"o{n}")
+        played.wait(60 * DAY)
+    assert played.sends == []
+    assert sorted(one.exit_reason or one.status for one in played.enrollments.values()) == [
+        *("purchased",) * 3, "waiting",
+    ]  # fmt: skip
+    played.wait(31 * DAY)
+    assert played.templates == ["come-back"]
+    assert played.sends[0].decided_at == START + 270 * DAY
+
+
+@pytest.mark.parametrize(("days", "converted"), [(89, False), (95, True), (120, True), (151, False)])
+def test_win_back_counts_a_purchase_after_the_quiet_time_only(days: int, converted: bool) -> None:
+    played = road("win-back")
+    played.event("order_completed", order_id="o1")
+    first = played.only.id
+    played.wait(days * DAY)
+    sent = len(played.sends)
+    played.event("order_completed", order_id="o2")
+    played.wait(80 * DAY)
+    assert (played.enrollments[first].goal_at is not None) is converted
+    assert len(played.sends) == sent  # the second enrollment waits for its own ninety days
+
+
+def test_win_back_sends_a_holdout_customer_nothing() -> None:
+    played = road("win-back", holdout=True)
+    played.event("order_completed", order_id="o1")
+    played.wait(200 * DAY)
+    assert played.sends == []
+    assert played.only.status == "finished"
