@@ -18,6 +18,9 @@ HELD = Counter("tabiji_dispatch_held_total", "Claims put off, by reason", ["reas
 CANCELLED = Counter("tabiji_dispatch_cancelled_total", "Cancels by what they met", ["met"])
 SENT_AFTER_EXIT = Counter("tabiji_dispatch_sent_after_exit_total", "Cancels that came after the intent")
 RISKED = Counter("tabiji_dispatch_risked_resends_total", "Resends that a customer may get twice", ["provider"])
+LOOKED_UP = Counter(
+    "tabiji_dispatch_look_ups_total", "Look-ups of messages that may have arrived", ["provider", "found"]
+)
 REAPED = Counter("tabiji_dispatch_reaped_total", "Leases that ran out", ["provider"])
 STOPPED = Gauge(
     "tabiji_dispatch_provider_stopped", "1 where bad credentials or a quota stopped a provider", ["provider"]

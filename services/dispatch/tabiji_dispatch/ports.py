@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tabiji_common.kafka.turn import Status
 from tabiji_common.postgres import Connection
@@ -14,7 +14,7 @@ from tabiji_dispatch.domain.claim import Controls
 from tabiji_dispatch.domain.consent import Contact, Listing
 from tabiji_dispatch.domain.message import Intent, Letter
 from tabiji_dispatch.domain.notes import Cancelled
-from tabiji_dispatch.domain.outcomes import Verdict
+from tabiji_dispatch.domain.outcomes import Trace, Verdict
 from tabiji_dispatch.domain.pick import Candidate, Put
 from tabiji_dispatch.domain.quota import Metered
 from tabiji_dispatch.domain.reap import Open, Settlement
@@ -31,6 +31,15 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """A provider that can be asked what became of a message."""
+
+    async def look_up(self, key: str, timeout: float) -> Trace:
+        """Whether it has taken the letter of that key; raises nothing but cancellation."""
         ...
 
 

@@ -14,6 +14,7 @@ from tabiji_common.errors import Misconfigured
 from tabiji_common.settings import Settings
 
 LINE_API = "https://api.line.me"
+Policy = Literal["", "keyed", "lookup", "at_most_once", "at_least_once"]
 
 
 class ProviderSettings(BaseModel):
@@ -22,11 +23,15 @@ class ProviderSettings(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9_-]+$", description="Its name in the ledger, in metrics and on kill switches")
     kind: Literal["smtp", "webhook", "line"] = Field("smtp", description="Which adapter")
     channels: list[str] = Field(description="Channels it carries")
-    marketing: Literal["at_most_once", "at_least_once"] = Field("at_most_once", description="Policy without a key")
-    transactional: Literal["at_most_once", "at_least_once"] = Field("at_most_once", description="Policy without a key")
+    marketing: Policy = Field(
+        "", description="On unknown; empty: keyed where the provider keeps keys, else at_most_once"
+    )
+    transactional: Policy = Field("", description="The same for transactional messages")
     resends: int = Field(2, ge=1, description="Most resends on unknown under at_least_once")
     key_ttl: float = Field(86_400, description="Seconds for which a keyed provider remembers a key")
     key_margin: float = Field(3_600, description="Seconds before that at which we stop to rely on it")
+    lookup_url: str = Field("", description="webhook: where to GET what became of {key}")
+    lookup_settle: float = Field(30, ge=0, description="Seconds after an attempt before it can be looked up")
     slots: int = Field(32, ge=1, description="Sends at a time")
     rate: float = Field(0, ge=0, description="Sends a second of machine time; 0 is without limit")
     timeout: float = Field(25, gt=0, description="Seconds for one send; never more than half the lease")
@@ -41,6 +46,24 @@ class ProviderSettings(BaseModel):
     url: str = Field("", description="webhook: where to POST; line: the API's address, LINE's own where empty")
     secret: str = Field("", description="webhook: signing secret (whsec_…)")
     token: str = Field("", description="line: channel access token")
+
+    def policy(self, message_class: str) -> Policy:
+        """What is done with an unknown outcome."""
+        chosen = self.marketing if message_class == "marketing" else self.transactional
+        return chosen or ("at_most_once" if self.kind == "smtp" else "keyed")
+
+    def problem(self) -> str:
+        """What it lacks; empty for nothing."""
+        if self.kind == "webhook" and not (self.url and self.secret):
+            return "needs a url and a secret"
+        if self.kind == "line" and not (self.token and self.token.isascii() and self.token.isprintable()):
+            return "needs a token of printable ASCII"
+        policies = {self.policy("marketing"), self.policy("transactional")}
+        if "keyed" in policies and self.kind == "smtp":
+            return "is SMTP, which knows no key"
+        if "lookup" in policies and (self.kind != "webhook" or "{key}" not in self.lookup_url):
+            return "needs kind webhook and a lookup_url with {key}"
+        return ""
 
     def target(self) -> str:
         """The host that messages leave to."""
@@ -120,13 +143,12 @@ class DispatchSettings(Settings):
         if len({one.name for one in chosen}) < len(chosen) or len(set(channels)) < len(channels):
             raise Misconfigured("TABIJI_PROVIDERS: every name and every channel may stand once")
         for one in chosen:
-            if one.kind == "webhook" and not (one.url and one.secret):
-                raise Misconfigured(f"TABIJI_PROVIDERS: {one.name} needs a url and a secret")
-            if one.kind == "line" and not (one.token.isascii() and one.token.isprintable() and one.token):
-                raise Misconfigured(f"TABIJI_PROVIDERS: {one.name} needs a token of printable ASCII")
+            if problem := one.problem():
+                raise Misconfigured(f"TABIJI_PROVIDERS: {one.name} {problem}")
         if self.clock == "simulated":
             for one in chosen:
-                if not is_loopback(one.target()):
+                hosts = [one.target(), *([urlsplit(one.lookup_url).hostname or ""] if one.lookup_url else [])]
+                if not all(map(is_loopback, hosts)):
                     raise Misconfigured(f"TABIJI_PROVIDERS: {one.name} is off loopback, and the clock is simulated")
 
 

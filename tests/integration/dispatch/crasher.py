@@ -1,4 +1,6 @@
-"""A process that runs the pipeline without a log, and dies where it is told: python -m … DSN SMTP_PORT HOOK_URL ROUND.
+"""A process that runs the pipeline without a log, and dies where it is told.
+
+python -m … DSN SMTP_PORT HOOK_URL REGISTRY_URL ROUND
 
 As after a crash of the real one, it reads everything again from the start.
 """
@@ -14,11 +16,12 @@ from tabiji_common.postgres import connect_pool
 from tabiji_dispatch.adapters.smtp import SmtpProvider
 from tabiji_dispatch.adapters.webhook import WebhookProvider
 from tabiji_dispatch.domain.carrier import Carrier
-from tabiji_dispatch.domain.outcomes import Keyed, Unkeyed
+from tabiji_dispatch.domain.outcomes import Keyed, Lookup, Unkeyed
 from tabiji_dispatch.settings import ProviderSettings
 from tests.integration.dispatch.bench import Bench, known, send
 
 CUSTOMERS = 8
+CHANNELS = ("email", "webhook", "sms")  # no key, keyed, looked up
 LEASE = 1.0
 SLOTS = 4
 HOOK_SECRET = "whsec_YSBzaWduaW5nIHNlY3JldA=="
@@ -33,25 +36,35 @@ class Crasher(Bench):
 
 
 def keys(rounds: int) -> list[str]:
-    return [f"{channel}-{r}-{n}" for r in range(rounds) for n in range(CUSTOMERS) for channel in ("email", "webhook")]
+    return [f"{channel}-{r}-{n}" for r in range(rounds) for n in range(CUSTOMERS) for channel in CHANNELS]
 
 
 def load(round_: int) -> list[Received]:
     """Everybody's address and consent, and all messages up to this round."""
-    people = [record for n in range(CUSTOMERS) for record in known(f"c{n}")]
+    people = [record for n in range(CUSTOMERS) for record in known(f"c{n}", phone=f"+8190{n}")]
     return people + [
         send(key, f"c{key.rpartition('-')[2]}", channel=key.partition("-")[0], message_class="transactional")
         for key in keys(round_ + 1)
     ]
 
 
-async def main(dsn: str, smtp_port: int, hook_url: str, round_: int) -> None:
+async def main(dsn: str, smtp_port: int, hook_url: str, registry_url: str, round_: int) -> None:
     clock = LiveClock()
     smtp = ProviderSettings(name="smtp", channels=["email"], port=smtp_port)
     hook = ProviderSettings(name="hook", kind="webhook", channels=["webhook"], url=hook_url, secret=HOOK_SECRET)
+    asked = ProviderSettings(
+        name="asked",
+        kind="webhook",
+        channels=["sms"],
+        url=registry_url,
+        secret=HOOK_SECRET,
+        lookup_url=f"{registry_url}/messages/{{key}}",
+    )
+    look_up = Lookup(settle=0.2)
     lanes: dict[str, Any] = {
         "smtp": (Carrier("smtp", frozenset({"email"}), Unkeyed(), Unkeyed(), slots=SLOTS), SmtpProvider(smtp, clock)),
         "hook": (Carrier("hook", frozenset({"webhook"}), Keyed(), Keyed(), slots=SLOTS), WebhookProvider(hook, clock)),
+        "asked": (Carrier("asked", frozenset({"sms"}), look_up, look_up, slots=SLOTS), WebhookProvider(asked, clock)),
     }
     pool = await connect_pool(dsn, "dispatch", size=4)
     arm()
@@ -62,4 +75,4 @@ async def main(dsn: str, smtp_port: int, hook_url: str, round_: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5])))

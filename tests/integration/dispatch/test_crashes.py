@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tabiji_common.topics import CUSTOMERS, SENDS, Record
 from tests.integration.dispatch import crasher, planted
 from tests.integration.dispatch.house import House, house
 from tests.integration.dispatch.receiver import Receiver
+from tests.integration.dispatch.registry import Registry
 from tests.integration.dispatch.sink import Sink
 
 HOOK_SECRET = "whsec_" + base64.b64encode(b"a signing secret of the tests").decode()
@@ -55,14 +57,15 @@ async def test_sigkill_at_every_commit_point_loses_nothing_and_doubles_nothing(
     hits = tmp_path / "hits"
     await pool.execute("DROP TABLE IF EXISTS said")
     await pool.execute("CREATE TABLE said (key text, state text, id text)")
-    async with Sink() as sink, Receiver() as receiver:
+    async with Sink() as sink, Receiver() as receiver, Registry().serve() as registry:
         for round_, point in enumerate((*POINTS, "")):
-            ended = await crash(migrated, sink, receiver, round_, point, hits)
+            ended = await crash(migrated, sink, receiver, registry, round_, point, hits)
             assert ended == (-signal.SIGKILL if point else 0), f"{point} was not hit"
         assert {line.split()[0] for line in hits.read_text().splitlines()} == registered
         rows = {row["message_key"]: row["state"] for row in await pool.fetch("SELECT * FROM delivery")}
         assert rows.keys() == set(crasher.keys(len(POINTS) + 1))
-        judge(rows, sink, receiver, len(POINTS), crasher.SLOTS)
+        judge(rows, sink, receiver, len(POINTS), crasher.SLOTS, registry.taken)
+        assert registry.lookups
         said = await pool.fetch("SELECT key, state, id FROM said")
         assert sorted((row["key"], row["state"]) for row in said) == sorted(rows.items())  # each once
     await pool.execute("DROP TABLE said")
@@ -73,32 +76,41 @@ async def test_sends_that_leave_before_their_intent_are_caught(pool: Any, migrat
     hits, module = tmp_path / "hits", planted.__name__
     await pool.execute("DROP TABLE IF EXISTS said")
     await pool.execute("CREATE TABLE said (key text, state text, id text)")
-    async with Sink() as sink, Receiver() as receiver:
-        killed = await crash(migrated, sink, receiver, 0, "dispatch.send.after=kill@8", hits, module)
+    async with Sink() as sink, Receiver() as receiver, Registry().serve() as registry:
+        killed = await crash(migrated, sink, receiver, registry, 0, "dispatch.send.after=kill@8", hits, module)
         assert killed == -signal.SIGKILL
-        assert await crash(migrated, sink, receiver, 1, "", hits) == 0
+        assert await crash(migrated, sink, receiver, registry, 1, "", hits) == 0
         rows = {row["message_key"]: row["state"] for row in await pool.fetch("SELECT * FROM delivery")}
-        with pytest.raises(AssertionError, match="email-0"):
-            judge(rows, sink, receiver, 1, crasher.SLOTS)
+        with pytest.raises(AssertionError, match="(email|sms)-0"):
+            judge(rows, sink, receiver, 1, crasher.SLOTS, registry.taken)
     await pool.execute("DROP TABLE said")
 
 
 async def crash(
-    dsn: str, sink: Sink, receiver: Receiver, round_: int, point: str, hits: Path, module: str = crasher.__name__
+    dsn: str,
+    sink: Sink,
+    receiver: Receiver,
+    registry: Registry,
+    round_: int,
+    point: str,
+    hits: Path,
+    module: str = crasher.__name__,
 ) -> int:
     environment = os.environ | {"TABIJI_FAILPOINTS": point, "TABIJI_FAILPOINT_LOG": str(hits)}
-    arguments = ["-m", module, dsn, str(sink.port), receiver.url, str(round_)]
+    arguments = ["-m", module, dsn, str(sink.port), receiver.url, registry.url, str(round_)]
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=environment)
     return await asyncio.wait_for(process.wait(), 90)
 
 
-def judge(rows: dict[str, str], sink: Sink, receiver: Receiver, crashes: int, slots: int) -> None:
+def judge(
+    rows: dict[str, str], sink: Sink, receiver: Receiver, crashes: int, slots: int, looked_up: Sequence[str] = ()
+) -> None:
     """What providers took against what the ledger says: nothing doubled, nothing lost silently, no inversion."""
     mailed_in_order = sink.keys()
-    mailed, hooked = Counter(mailed_in_order), Counter(receiver.acted)
+    mailed, hooked = Counter(mailed_in_order), Counter(receiver.acted) + Counter(looked_up)
     assert [key for key, times in (mailed + hooked).items() if times > 1] == []  # doubled
     for key, state in rows.items():
-        if key.startswith("webhook"):  # keyed: accepted at most once, and finally once
+        if key.startswith(("webhook", "sms")):  # keyed, and looked up: accepted at most once, and finally once
             assert (state, hooked[key]) == ("sent", 1), key
         else:  # at most once: sent is sent, and what nobody can know is shown, never sent again
             assert state in ({"sent", "unknown"} if mailed[key] else {"unknown"}), (key, state)

@@ -6,7 +6,7 @@ import pytest
 
 from tabiji_common.errors import Misconfigured
 from tabiji_dispatch.__main__ import terms_of
-from tabiji_dispatch.domain.outcomes import Keyed, Unkeyed
+from tabiji_dispatch.domain.outcomes import Keyed, Lookup, Unkeyed
 from tabiji_dispatch.settings import DispatchSettings, is_loopback
 
 HOOK = {"name": "hook", "kind": "webhook", "channels": ["line"], "url": "http://127.0.0.1:1/x", "secret": "whsec_eA=="}
@@ -72,3 +72,32 @@ def test_a_line_token_adds_line_with_its_quota(monkeypatch: pytest.MonkeyPatch) 
         settings(monkeypatch, clock="simulated").carriers()
     with pytest.raises(Misconfigured, match="token"):
         settings(monkeypatch, clock="live", line_token="a\nb").carriers()
+
+
+def test_the_policy_is_chosen_for_each_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = HOOK | {"transactional": "lookup", "lookup_url": "http://127.0.0.1:1/{key}", "lookup_settle": 5}
+    carrier = terms_of(settings(monkeypatch, providers=json.dumps([asked]))).carriers["hook"]
+    assert (carrier.marketing, carrier.transactional) == (Keyed(86_400, 3_600), Lookup(5))
+
+
+NOT_OFFERED = [
+    {"name": "mail", "channels": ["email"], "marketing": "keyed"},
+    {"name": "mail", "channels": ["email"], "marketing": "lookup", "lookup_url": "http://127.0.0.1/{key}"},
+    HOOK | {"marketing": "lookup"},
+    HOOK | {"marketing": "lookup", "lookup_url": "http://127.0.0.1/all"},
+    {"name": "line", "kind": "line", "channels": ["line"], "token": "t", "marketing": "lookup"},
+]
+
+
+@pytest.mark.parametrize("provider", NOT_OFFERED)
+def test_a_policy_that_the_provider_does_not_offer_is_refused(
+    monkeypatch: pytest.MonkeyPatch, provider: dict[str, object]
+) -> None:
+    with pytest.raises(Misconfigured):
+        settings(monkeypatch, providers=json.dumps([provider])).carriers()
+
+
+def test_simulated_time_refuses_a_look_up_off_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = HOOK | {"lookup_url": "https://hooks.example.com/{key}"}
+    with pytest.raises(Misconfigured, match="loopback"):
+        settings(monkeypatch, clock="simulated", providers=json.dumps([away])).carriers()

@@ -12,8 +12,8 @@ from tabiji_common.logs import logger
 from tabiji_dispatch import metrics
 from tabiji_dispatch.domain.carrier import Breaker, Bucket, Carrier
 from tabiji_dispatch.domain.message import Intent
-from tabiji_dispatch.domain.outcomes import Result, Verdict
-from tabiji_dispatch.ports import Provider
+from tabiji_dispatch.domain.outcomes import Lookup, Result, Trace, Verdict
+from tabiji_dispatch.ports import Provider, Searchable
 
 log = logger(__name__)
 
@@ -104,17 +104,43 @@ class CourierPool:
 
     async def _carry(self, lane: _Lane, intent: Intent) -> None:
         await BEFORE_SEND()
-        left = intent.since + intent.lease / 2 - self._clock.elapsed()
-        if left <= 0:
-            verdict = Verdict(Result.UNSENT, "lease")
-        else:
-            begun = self._clock.elapsed()
-            verdict = await self._attempt(lane, intent, min(lane.carrier.timeout, left))
-            metrics.SEND_SECONDS.labels(lane.carrier.name).observe(self._clock.elapsed() - begun)
-            await AFTER_SEND()
+        verdict = await self._looked_up(lane, intent) or await self._sent(lane, intent)
         lane.breaker.saw(verdict.result, self._clock.elapsed(), verdict.retry_after)
         metrics.RESULTS.labels(lane.carrier.name, verdict.result.value).inc()
         self._settle(intent, verdict)
+
+    async def _looked_up(self, lane: _Lane, intent: Intent) -> Verdict | None:
+        """What a look-up says of a message that may have arrived; ``None`` where it is to be sent."""
+        delivery, provider = intent.delivery, lane.provider
+        if not delivery.in_doubt or not isinstance(lane.carrier.capability(delivery.message_class), Lookup):
+            return None
+        seconds = self._seconds(lane, intent)
+        if not isinstance(provider, Searchable) or seconds <= 0:
+            return Verdict(Result.UNKNOWN, "no look-up")
+        trace = await provider.look_up(delivery.key, seconds)
+        metrics.LOOKED_UP.labels(lane.carrier.name, trace.value).inc()
+        match trace:
+            case Trace.FOUND:
+                return Verdict(Result.ACCEPTED, "looked up")
+            case Trace.ABSENT:
+                return None
+            case Trace.UNSEEN:
+                return Verdict(Result.UNKNOWN, "look-up failed")
+
+    async def _sent(self, lane: _Lane, intent: Intent) -> Verdict:
+        """D2 and D3."""
+        seconds = self._seconds(lane, intent)
+        if seconds <= 0:
+            return Verdict(Result.UNSENT, "lease")
+        begun = self._clock.elapsed()
+        verdict = await self._attempt(lane, intent, seconds)
+        metrics.SEND_SECONDS.labels(lane.carrier.name).observe(self._clock.elapsed() - begun)
+        await AFTER_SEND()
+        return verdict
+
+    def _seconds(self, lane: _Lane, intent: Intent) -> float:
+        """How long a call may take now: never beyond half the lease."""
+        return min(lane.carrier.timeout, intent.since + intent.lease / 2 - self._clock.elapsed())
 
     async def _attempt(self, lane: _Lane, intent: Intent, seconds: float) -> Verdict:
         try:

@@ -57,6 +57,14 @@ class HttpClient:
         ) as error:  # classes mislead; whether a byte left does not
             return _lost(payload, type(error.__cause__ or error).__name__)
 
+    async def get(self, url: str, headers: Mapping[str, str], timeout: float) -> httpx.Response | None:
+        """The answer, or ``None`` where there is none in time."""
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._client.get(url, headers=headers)
+        except (TimeoutError, httpx.InvalidURL, httpx.HTTPError, aiohttp.ClientError, OSError):
+            return None
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._client.aclose()

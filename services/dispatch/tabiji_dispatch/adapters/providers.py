@@ -7,8 +7,8 @@ from tabiji_dispatch.adapters.line import LineProvider
 from tabiji_dispatch.adapters.smtp import SmtpProvider
 from tabiji_dispatch.adapters.webhook import WebhookProvider
 from tabiji_dispatch.domain.carrier import Carrier
-from tabiji_dispatch.domain.message import MARKETING
-from tabiji_dispatch.domain.outcomes import Capability, Keyed, Unkeyed
+from tabiji_dispatch.domain.message import MARKETING, TRANSACTIONAL
+from tabiji_dispatch.domain.outcomes import Capability, Keyed, Lookup, Unkeyed
 from tabiji_dispatch.ports import Provider
 from tabiji_dispatch.settings import ProviderSettings
 
@@ -19,7 +19,7 @@ def carrier_of(settings: ProviderSettings) -> Carrier:
         name=settings.name,
         channels=frozenset(settings.channels),
         marketing=_capability(settings, MARKETING),
-        transactional=_capability(settings, "transactional"),
+        transactional=_capability(settings, TRANSACTIONAL),
         slots=settings.slots,
         rate=settings.rate,
         timeout=settings.timeout,
@@ -40,7 +40,12 @@ def provider_of(settings: ProviderSettings, clock: Clock) -> Provider:
 
 
 def _capability(settings: ProviderSettings, message_class: str) -> Capability:
-    if settings.kind != "smtp":
-        return Keyed(settings.key_ttl, settings.key_margin)
-    policy = settings.marketing if message_class == MARKETING else settings.transactional
-    return Unkeyed(settings.resends if policy == "at_least_once" else 0)
+    match settings.policy(message_class):
+        case "keyed":
+            return Keyed(settings.key_ttl, settings.key_margin)
+        case "lookup":
+            return Lookup(settings.lookup_settle)
+        case "at_least_once":
+            return Unkeyed(settings.resends)
+        case _:
+            return Unkeyed()

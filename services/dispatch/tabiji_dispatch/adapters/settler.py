@@ -15,7 +15,7 @@ from tabiji_dispatch.domain.carrier import Carrier
 from tabiji_dispatch.domain.consent import Listing, address_field, address_hash
 from tabiji_dispatch.domain.ledger import Move
 from tabiji_dispatch.domain.message import Intent
-from tabiji_dispatch.domain.outcomes import Attempt, Keyed, Verdict, next_step
+from tabiji_dispatch.domain.outcomes import Attempt, Unkeyed, Verdict, next_step
 from tabiji_dispatch.domain.reap import Settlement
 from tabiji_dispatch.ports import Truth
 
@@ -80,7 +80,7 @@ class Settler:
             delivery.in_doubt,
         )
         step = next_step(verdict, capability, attempt)
-        if step.move is Move.RESEND and not isinstance(capability, Keyed):
+        if step.move is Move.RESEND and isinstance(capability, Unkeyed):
             metrics.RISKED.labels(carrier.name).inc()
         if step.stop:
             log.error("a provider was stopped", provider=carrier.name, detail=verdict.detail)

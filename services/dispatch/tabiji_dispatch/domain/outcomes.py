@@ -51,13 +51,28 @@ class Keyed:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """The provider can be asked what became of our key, ``settle`` seconds after an attempt at the earliest."""
+
+    settle: float = 30.0
+
+
+class Trace(StrEnum):
+    """What a look-up by key found."""
+
+    FOUND = "found"
+    ABSENT = "absent"
+    UNSEEN = "unseen"  # it could not be asked, or its answer was not understood
+
+
+@dataclass(frozen=True, slots=True)
 class Unkeyed:
     """The provider knows no key. ``resends`` is how often an unknown outcome is risked again: 0 is at most once."""
 
     resends: int = 0
 
 
-Capability = Keyed | Unkeyed
+Capability = Keyed | Lookup | Unkeyed
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +132,8 @@ def on_unknown(capability: Capability, attempt: Attempt) -> Step:
         if capability.fresh(attempt.age):
             return Step(Move.RESEND, "unknown", delay=back_off(attempt), in_doubt=True)
         return Step(Move.EXPIRED, "key_expired", in_doubt=True)
+    if isinstance(capability, Lookup):  # the next attempt asks first, and sends only what is absent
+        return Step(Move.RESEND, "unknown", delay=max(capability.settle, back_off(attempt)), in_doubt=True)
     if attempt.attempts < capability.resends:
         return Step(Move.RESEND, "unknown", delay=back_off(attempt), in_doubt=True)
     return Step(Move.LOST, "unknown", in_doubt=True)
