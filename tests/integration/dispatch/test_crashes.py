@@ -81,7 +81,7 @@ async def test_sends_that_leave_before_their_intent_are_caught(pool: Any, migrat
         assert killed == -signal.SIGKILL
         assert await crash(migrated, sink, receiver, registry, 1, "", hits) == 0
         rows = {row["message_key"]: row["state"] for row in await pool.fetch("SELECT * FROM delivery")}
-        with pytest.raises(AssertionError, match="(email|sms)-0"):
+        with pytest.raises(AssertionError, match=r"(email|sms)-0"):
             judge(rows, sink, receiver, 1, crasher.SLOTS, registry.taken)
     await pool.execute("DROP TABLE said")
 
