@@ -18,7 +18,7 @@ from tabiji_cli.demo import expected
 from tabiji_cli.demo.evidence import Evidence, Row
 
 ZONES: dict[str, tzinfo] = {"UTC": UTC, "Asia/Tokyo": ZoneInfo("Asia/Tokyo")}
-AWAY = timedelta(days=89)  # ninety, less the sixteen hours for which time may stand still
+AWAY = timedelta(days=90)
 SHOWN = 3  # differences told in full
 _AT_LEAST = re.compile(r"customers_with_at_least_(\d+)_orders")
 
@@ -203,10 +203,10 @@ def nobody_reminded_after_buying(evidence: Evidence) -> Check:
 
 
 def won_back_only_when_away(evidence: Evidence) -> Check:
-    """No win-back mail within ninety days of an order."""
+    """No win-back mail within ninety days of taking an order in; orders are taken in while time stands still."""
     orders: dict[str, list[datetime]] = {}
     for order in evidence.orders:
-        orders.setdefault(order.customer, []).append(order.at)
+        orders.setdefault(order.customer, []).append(evidence.taken_in.get(order.order_id, order.at))
     early: list[str] = []
     checked = 0
     for mail in evidence.mails:

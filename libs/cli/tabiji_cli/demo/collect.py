@@ -38,6 +38,7 @@ async def collect(
             orders=expected.orders_of(accepted),
             consents=_consents(accepted, "consent_given"),
             line_consents=_consents(accepted, "line_consent_given"),
+            taken_in={row.bill.order_id: row.at for row in reversed(accepted) if row.bill is not None},
             mails=list(ledger.read(run.mails, ledger.Mail)),
             reactions=list(ledger.read(run.reactions, ledger.Reaction)),
             deliveries=await rows.deliveries(connection),

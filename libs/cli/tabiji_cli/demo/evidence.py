@@ -60,6 +60,7 @@ class Evidence:
 
     events      accepted events by kind              consents   when each customer agreed to mail
     mails       with LINE messages among them        line_consents  when each customer agreed to those
+    taken_in    when each order was accepted, in simulated time
     tables      analytics views: ``retention_monthly@Asia/Tokyo`` names the zone where a view has one
     drift       cells in which a view and its recomputation differ
     """
@@ -74,6 +75,7 @@ class Evidence:
     journeys: Sequence[JourneyCount]
     arms: Sequence[Arm] = ()
     line_consents: Mapping[str, datetime] = field(default_factory=dict)
+    taken_in: Mapping[str, datetime] = field(default_factory=dict)
     timeouts: int = 0
     drift: int = 0
     stuck: int = 0
