@@ -15,6 +15,7 @@ from tabiji_dispatch.adapters.postgres_announcements import PostgresAnnouncement
 from tabiji_dispatch.adapters.postgres_claims import PostgresClaims
 from tabiji_dispatch.adapters.postgres_contacts import PostgresContacts
 from tabiji_dispatch.adapters.postgres_desk import PostgresDesk
+from tabiji_dispatch.adapters.postgres_detours import PostgresDetours
 from tabiji_dispatch.adapters.postgres_intake import PostgresIntake
 from tabiji_dispatch.adapters.postgres_quotas import PostgresQuotas
 from tabiji_dispatch.adapters.postgres_truth import PostgresTruth
@@ -56,8 +57,9 @@ def terms_of(settings: DispatchSettings) -> Terms:
 
 
 def routes_of(terms: Terms) -> dict[str, str]:
-    """The provider of each channel."""
-    return {channel: carrier.name for carrier in terms.carriers.values() for channel in carrier.channels}
+    """The provider of each channel: the first that carries it."""
+    carriers = reversed(list(terms.carriers.values()))
+    return {channel: carrier.name for carrier in carriers for channel in carrier.channels}
 
 
 async def build(service: Service) -> None:
@@ -67,7 +69,9 @@ async def build(service: Service) -> None:
     pool, clock, secret = service.pool, service.clock, settings.workspace_secret
     terms = terms_of(settings)
     claims, contacts, truth = PostgresClaims(secret, routes_of(terms)), PostgresContacts(secret), PostgresTruth(pool)
-    store = Store(PostgresIntake(), contacts, claims, truth, PostgresAnnouncements(), PostgresQuotas())
+    store = Store(
+        PostgresIntake(), contacts, claims, truth, PostgresAnnouncements(), PostgresQuotas(), PostgresDetours()
+    )
     lanes = {one.name: (terms.carriers[one.name], provider_of(one, clock)) for one in settings.carriers()}
     couriers = CourierPool(lanes, clock, service.wake)
     pipeline = Dispatch(store, couriers, TemplateFolder(settings.templates), terms, clock)

@@ -31,6 +31,7 @@ RESTORE = Gauge(
 )
 UNKNOWN = Gauge("tabiji_dispatch_unknown_messages", "Messages whose outcome nobody knows, for a person to settle")
 QUEUED = Gauge("tabiji_dispatch_waiting_messages", "Messages not finished, by state", ["state"])
+DETOURED = Counter("tabiji_dispatch_detoured_total", "Messages given to another provider because their own was out")
 TOLD = Counter("tabiji_dispatch_told_total", "Messages settled by a person")
 SEND_SECONDS = Histogram("tabiji_dispatch_send_seconds", "Time of one attempt at the provider", ["provider"])
 SETTLE_ROWS = Histogram(
@@ -45,6 +46,7 @@ def count(notes: Notes) -> None:
     REPEATED.inc(notes.repeated)
     ERASED.inc(notes.erased)
     TOLD.inc(notes.told)
+    DETOURED.inc(notes.detoured)
     if met := notes.cancelled:
         for name, n in (("withheld", len(met.withheld)), ("sent", len(met.after_intent)), ("unseen", met.unseen)):
             CANCELLED.labels(name).inc(n)

@@ -19,6 +19,7 @@ from tabiji_common.topics import CUSTOMERS, ENGAGEMENTS
 from tabiji_dispatch import metrics
 from tabiji_dispatch.domain.announce import announcement, outcome_record
 from tabiji_dispatch.domain.claim import Controls
+from tabiji_dispatch.domain.detour import detours
 from tabiji_dispatch.domain.ledger import Move
 from tabiji_dispatch.domain.notes import Notes
 from tabiji_dispatch.domain.pick import Candidate, Moment, Terms, pick
@@ -31,6 +32,7 @@ from tabiji_dispatch.ports import (
     Claims,
     Contacts,
     Couriers,
+    Detours,
     Intake,
     Quotas,
     Reach,
@@ -61,6 +63,7 @@ class Store:
     truth: Truth
     announcements: Announcements
     quotas: Quotas
+    detours: Detours
 
 
 class Dispatch:
@@ -197,6 +200,7 @@ class Dispatch:
     async def _claim(self, tx: Connection, turn: Turn, applied: Applied, notes: Notes, moment: Moment) -> None:
         """D1. Numbers without a barrier wait: the log may hold what forbids a message."""
         controls = await self._release(tx, turn, applied, notes)
+        await self._turn_off(tx, turn, controls, notes)
         rooms = {name: room for name, room in self._couriers.rooms().items() if room > 0}
         reach = self._reach(turn, rooms, moment)
         if not reach.rooms or not reach.offsets:
@@ -222,6 +226,12 @@ class Dispatch:
         full = len(found) >= min(reach.rooms.values())
         notes.more = full or len(intents) + len(puts) < len(found)
         applied.again = applied.again or (full and bool(puts))
+
+    async def _turn_off(self, tx: Connection, turn: Turn, controls: Controls, notes: Notes) -> None:
+        """Give messages of providers that are stopped or broken to others."""
+        asked = detours(self._terms.carriers, controls.stopped(), self._couriers.broken())
+        if asked and not controls.restore:
+            notes.detoured = await self._store.detours.turn_off(tx, sorted(turn.owned), asked, MOST)
 
     async def _quotas(self, tx: Connection, found: Sequence[Candidate], moment: Moment) -> dict[str, int]:
         """What metered providers among the candidates' may still take this month."""

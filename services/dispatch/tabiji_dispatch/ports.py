@@ -12,6 +12,7 @@ from tabiji_common.postgres import Connection
 from tabiji_dispatch.domain.announce import Ended
 from tabiji_dispatch.domain.claim import Controls
 from tabiji_dispatch.domain.consent import Contact, Listing
+from tabiji_dispatch.domain.detour import Detour
 from tabiji_dispatch.domain.message import Intent, Letter
 from tabiji_dispatch.domain.notes import Cancelled
 from tabiji_dispatch.domain.outcomes import Trace, Verdict
@@ -126,6 +127,14 @@ class Quotas(Protocol):
         ...
 
 
+class Detours(Protocol):
+    """Another provider where one is out."""
+
+    async def turn_off(self, tx: Connection, owned: Sequence[int], detours: Sequence[Detour], limit: int) -> int:
+        """Queue messages that may not have been taken yet for the other provider, the oldest first; how many."""
+        ...
+
+
 class Truth(Protocol):
     """What became of attempts (D4, D5)."""
 
@@ -171,6 +180,10 @@ class Couriers(Protocol):
 
     def start(self, intents: Sequence[Intent]) -> None:
         """Send these now; never waits."""
+        ...
+
+    def broken(self) -> dict[str, int]:
+        """Providers in a storm, and how many messages may probe each now."""
         ...
 
     def in_flight(self) -> frozenset[tuple[str, int]]:

@@ -22,7 +22,7 @@ class ProviderSettings(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9_-]+$", description="Its name in the ledger, in metrics and on kill switches")
     kind: Literal["smtp", "webhook", "line"] = Field("smtp", description="Which adapter")
-    channels: list[str] = Field(description="Channels it carries")
+    channels: list[str] = Field(description="Channels it carries; of several providers of one, the first that works")
     marketing: Policy = Field(
         "", description="On unknown; empty: keyed where the provider keeps keys, else at_most_once"
     )
@@ -105,7 +105,7 @@ class DispatchSettings(Settings):
     heartbeat: float = Field(5, gt=0, description="Seconds between looks at whether the database is still the same")
 
     def carriers(self) -> list[ProviderSettings]:
-        """The providers; raises ``Misconfigured`` for names or channels twice, or simulated mail off loopback."""
+        """The providers; raises ``Misconfigured`` where one cannot work, or simulated mail would leave this machine."""
         chosen = self.providers or self._defaults()
         self._refuse(chosen)
         return chosen
@@ -139,9 +139,8 @@ class DispatchSettings(Settings):
         return made
 
     def _refuse(self, chosen: list[ProviderSettings]) -> None:
-        channels = [channel for one in chosen for channel in one.channels]
-        if len({one.name for one in chosen}) < len(chosen) or len(set(channels)) < len(channels):
-            raise Misconfigured("TABIJI_PROVIDERS: every name and every channel may stand once")
+        if len({one.name for one in chosen}) < len(chosen):
+            raise Misconfigured("TABIJI_PROVIDERS: every name may stand once")
         for one in chosen:
             if problem := one.problem():
                 raise Misconfigured(f"TABIJI_PROVIDERS: {one.name} {problem}")

@@ -19,6 +19,7 @@ from tabiji_dispatch.adapters.couriers import CourierPool
 from tabiji_dispatch.adapters.postgres_announcements import PostgresAnnouncements
 from tabiji_dispatch.adapters.postgres_claims import PostgresClaims
 from tabiji_dispatch.adapters.postgres_contacts import PostgresContacts
+from tabiji_dispatch.adapters.postgres_detours import PostgresDetours
 from tabiji_dispatch.adapters.postgres_intake import PostgresIntake
 from tabiji_dispatch.adapters.postgres_quotas import PostgresQuotas
 from tabiji_dispatch.adapters.postgres_truth import PostgresTruth
@@ -84,6 +85,7 @@ class Bench:
             truth,
             PostgresAnnouncements(),
             PostgresQuotas(),
+            PostgresDetours(),
         )
         self.couriers = CourierPool(providers, self.clock, lambda: None)
         self.pipeline = Dispatch(store, self.couriers, TemplateFolder(TEMPLATES), self.terms, self.clock)

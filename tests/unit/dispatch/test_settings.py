@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tabiji_common.errors import Misconfigured
-from tabiji_dispatch.__main__ import terms_of
+from tabiji_dispatch.__main__ import routes_of, terms_of
 from tabiji_dispatch.domain.outcomes import Keyed, Lookup, Unkeyed
 from tabiji_dispatch.settings import DispatchSettings, is_loopback
 
@@ -35,11 +35,11 @@ def test_providers_come_as_json_with_a_policy_for_each_class(monkeypatch: pytest
     assert terms.carriers["hook"].marketing == Keyed(86_400, 3_600)
 
 
-TWICE = [[HOOK, HOOK], [HOOK, HOOK | {"name": "other"}], [HOOK | {"url": ""}], [HOOK | {"secret": ""}]]
+TWICE = [[HOOK, HOOK], [HOOK | {"url": ""}], [HOOK | {"secret": ""}]]
 
 
 @pytest.mark.parametrize("providers", TWICE)
-def test_a_name_or_channel_twice_and_a_hook_without_url_or_secret_are_refused(
+def test_a_name_twice_and_a_hook_without_url_or_secret_are_refused(
     monkeypatch: pytest.MonkeyPatch, providers: list[dict[str, object]]
 ) -> None:
     with pytest.raises(Misconfigured):
@@ -101,3 +101,8 @@ def test_simulated_time_refuses_a_look_up_off_loopback(monkeypatch: pytest.Monke
     away = HOOK | {"lookup_url": "https://hooks.example.com/{key}"}
     with pytest.raises(Misconfigured, match="loopback"):
         settings(monkeypatch, clock="simulated", providers=json.dumps([away])).carriers()
+
+
+def test_of_two_providers_of_a_channel_the_first_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    terms = terms_of(settings(monkeypatch, providers=json.dumps([HOOK, HOOK | {"name": "other"}])))
+    assert routes_of(terms) == {"line": "hook"}

@@ -64,6 +64,11 @@ class CourierPool:
         elapsed = self._clock.elapsed()
         return {name: lane.room(elapsed) for name, lane in self._lanes.items()}
 
+    def broken(self) -> dict[str, int]:
+        elapsed = self._clock.elapsed()
+        found = {name: lane.breaker.probes(elapsed) for name, lane in self._lanes.items()}
+        return {name: probes for name, probes in found.items() if probes is not None}
+
     def in_flight(self) -> frozenset[tuple[str, int]]:
         return frozenset(self._open)
 

@@ -69,6 +69,12 @@ class Breaker:
             return 0
         return float("inf") if self.failures < _STORM else 1
 
+    def probes(self, elapsed: float) -> int | None:
+        """How many may try it during a storm, ``None`` while there is none."""
+        if self.failures < _STORM:
+            return None
+        return 0 if elapsed < self.open_until else 1
+
     def saw(self, result: Result, elapsed: float, retry_after: float | None = None) -> None:
         """Learn from an attempt."""
         if result is Result.THROTTLED:

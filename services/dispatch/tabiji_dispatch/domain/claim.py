@@ -52,6 +52,10 @@ class Controls:
         )
         return next((switch_reason(*one) for one in asked if one in self.switches), None)
 
+    def stopped(self) -> frozenset[str]:
+        """The providers that a switch stops."""
+        return frozenset(name for scope, _, name in self.switches if scope == "provider")
+
     def in_force(self) -> list[str]:
         """The hold reasons that still stand."""
         return [switch_reason(*one) for one in sorted(self.switches)] + (["restore"] if self.restore else [])

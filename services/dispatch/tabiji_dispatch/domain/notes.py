@@ -36,4 +36,5 @@ class Notes:
     announced: list[Ended] = field(default_factory=list)
     waiting: dict[str, int] | None = None
     reaped: list[str] = field(default_factory=list)
+    detoured: int = 0
     more: bool = False
