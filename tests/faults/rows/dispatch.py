@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import signal
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.integration.dispatch import crasher
 from tests.integration.dispatch.bench import Bench, known, send
 from tests.integration.dispatch.house import House
 from tests.integration.dispatch.receiver import Receiver
+from tests.integration.dispatch.registry import Registry
 from tests.integration.dispatch.sink import Sink
 from tests.integration.dispatch.test_crashes import POINTS, ROUNDS, crash, load, providers
 from tests.integration.dispatch.test_webhook import lane
@@ -26,13 +28,15 @@ from tests.integration.dispatch.test_webhook import lane
 ASLEEP = ("dispatch.claim.after_intent=stop", "dispatch.send.before=stop@3")
 
 
-def counted(rows: dict[str, str], sink: Sink, receiver: Receiver, faults: int) -> Figures:
+def counted(
+    rows: dict[str, str], sink: Sink, receiver: Receiver, faults: int, looked_up: Sequence[str] = ()
+) -> Figures:
     """What providers took against what the ledger says. Lost is what it is silent or wrong about.
 
     A late "nothing was taken" of what had been announced as unknown ends as failed, and is announced: not lost.
     """
     mails = sink.keys()
-    taken = Counter(mails) + Counter(receiver.acted)
+    taken = Counter(mails) + Counter(receiver.acted) + Counter(looked_up)
     figures = Figures(faults, len(rows), doubled=sum(n - 1 for n in taken.values()))
     figures.unknown = sum(state == "unknown" for state in rows.values())
     figures.other["failed, and said so"] = sum(state == "failed" and not taken[key] for key, state in rows.items())
@@ -56,7 +60,12 @@ def inversions(mails: list[str]) -> int:
     return sum(later < earlier for rounds in order.values() for earlier, later in itertools.pairwise(rounds))
 
 
-@row(17, runs=12, seconds=400, note="keyed and at most once in every run; LOOKUP is not built")
+@row(
+    17,
+    runs=12,
+    seconds=400,
+    note="keyed, looked up and at most once in every third run; keyed and at most, or at least, once in the others",
+)
 async def between_intent_and_result(place: Ground, seed: int) -> Figures:
     """By turns: a kill at D0-D5 each; stopped between D1 and D3 past the lease; killed under at-least-once."""
     if seed % 3 == 0:
@@ -66,17 +75,17 @@ async def between_intent_and_result(place: Ground, seed: int) -> Figures:
 
 async def killed_at_each(place: Ground) -> Figures:
     """A process for each point, which dies there; the next one finds what it left."""
-    async with place.plot() as (dsn, _, folder), Sink() as sink, Receiver() as receiver:
+    async with place.plot() as (dsn, _, folder), Sink() as sink, Receiver() as receiver, Registry().serve() as asked:
         async with schema(dsn, "dispatch", MIGRATIONS) as pool:
             await pool.execute("CREATE TABLE said (key text, state text, id text)")
             for round_, point in enumerate((*POINTS, "")):
-                ended = await crash(dsn, sink, receiver, round_, point, folder / "hits")
+                ended = await crash(dsn, sink, receiver, round_, point, folder / "hits", registry=asked)
                 assert ended == (-signal.SIGKILL if point else 0), f"{point} was not hit"
             rows = {row["message_key"]: row["state"] for row in await pool.fetch("SELECT * FROM delivery")}
             said = sorted((row["key"], row["state"]) for row in await pool.fetch("SELECT key, state FROM said"))
-        assert rows.keys() == set(crasher.keys(len(POINTS) + 1))
+        assert rows.keys() == set(crasher.keys(len(POINTS) + 1, crasher.LOOKED_UP))
         assert said == sorted(rows.items()), "outcomes announced are not the ledger, each once"
-        return counted(rows, sink, receiver, len(POINTS))
+        return counted(rows, sink, receiver, len(POINTS), asked.taken)
 
 
 async def stopped_past_its_lease(place: Ground, turn: int) -> Figures:

@@ -22,4 +22,4 @@ async def send_before_intent(self: Dispatch, tx: Any, turn: Any) -> Any:
 
 if __name__ == "__main__":
     Dispatch.apply = send_before_intent  # type: ignore[method-assign]
-    asyncio.run(crasher.main(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5])))
+    asyncio.run(crasher.main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])))
