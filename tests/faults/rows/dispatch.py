@@ -148,7 +148,7 @@ async def risked_again(place: Ground, seed: int) -> Figures:
         return figures
 
 
-@row(20, runs=20, at_once=3)
+@row(20, runs=20)
 async def key_expired(place: Ground, seed: int) -> Figures:
     """Answers of a keyed provider are lost until the key's life is over: held then, however long one waits."""
     ttl = 20.0 + seed

@@ -119,7 +119,7 @@ async def backfill(yard: System, count: int) -> int:
     return count
 
 
-@row(30, runs=10, at_once=2)
+@row(30, runs=10)
 async def shuffled_to_analytics(place: Ground, seed: int, *, orders: int = 400) -> Figures:
     """Orders, refunds and cancellations, each third one twice, in any order: views as when told in order, and true."""
     records = story(orders)

@@ -40,7 +40,7 @@ async def caught_by_ledger(place: Ground, module: Any) -> bool:
     async with place.plot() as (dsn, _, folder), Sink() as sink, Receiver() as receiver:
         async with schema(dsn, "dispatch", MIGRATIONS) as pool:
             await spoil(pool, module)
-            point = "" if module is keyless else "dispatch.send.after=kill@8"  # without a key, reading again is enough
+            point = "" if module is keyless else "dispatch.send.after=kill@5"  # without a key, reading again is enough
             await crash(dsn, sink, receiver, 0, point, folder / "hits", module.__name__)
             await crash(dsn, sink, receiver, 1, "", folder / "hits", again(module))
             rows = {row["message_key"]: row["state"] for row in await pool.fetch("SELECT * FROM delivery")}

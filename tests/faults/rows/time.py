@@ -192,7 +192,6 @@ async def race(desk: Desk, people: Sequence[str], number: int) -> int:
 @row(
     24,
     runs=10,
-    at_once=2,
     note="on the journey alone; a forward jump is taken for time that passed, nothing pauses (see its figure)",
 )
 async def clock_steps(place: Ground, seed: int, *, customers: int = 200) -> Figures:
