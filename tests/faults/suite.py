@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from tests.faults.ground import Ground
@@ -30,6 +30,7 @@ class Figures:
 
 
 Scenario = Callable[["Ground", int], Awaitable[Figures]]
+S = TypeVar("S", bound=Scenario)
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,10 @@ class Row:
 ROWS: dict[int, Row] = {}
 
 
-def row(
-    number: int, *, runs: int = 10, at_once: int = 1, note: str = "", seconds: float = 300
-) -> Callable[[Scenario], Scenario]:
+def row(number: int, *, runs: int = 10, at_once: int = 1, note: str = "", seconds: float = 300) -> Callable[[S], S]:
     """Register a scenario: told ``runs`` times with the seeds 0, 1, …; one that takes ``seconds`` has stalled."""
 
-    def keep(scenario: Scenario) -> Scenario:
+    def keep(scenario: S) -> S:
         fault, holds = LIST[number]
         ROWS[number] = Row(number, fault, holds, scenario, runs, at_once, note, seconds)
         return scenario
