@@ -12,6 +12,7 @@ from tabiji_common.service import Service
 from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, ENGAGEMENTS, SENDS
 from tabiji_dispatch.adapters.couriers import CourierPool
 from tabiji_dispatch.adapters.postgres_announcements import PostgresAnnouncements
+from tabiji_dispatch.adapters.postgres_brakes import PostgresBrakes
 from tabiji_dispatch.adapters.postgres_claims import PostgresClaims
 from tabiji_dispatch.adapters.postgres_contacts import PostgresContacts
 from tabiji_dispatch.adapters.postgres_desk import PostgresDesk
@@ -49,7 +50,15 @@ def terms_of(settings: DispatchSettings) -> Terms:
     )
     return Terms(
         carriers={one.name: carrier_of(one) for one in settings.carriers()},
-        rules=Rules(quiet, settings.timezone, settings.cap, timedelta(hours=settings.cap_hours)),
+        rules=Rules(
+            quiet,
+            settings.timezone,
+            settings.cap,
+            timedelta(hours=settings.cap_hours),
+            settings.brake_repeats,
+            settings.brake_surge,
+            settings.brake_floor,
+        ),
         shop=shop,
         lease=settings.lease,
         who=f"{os.getpid()}-{secrets.token_hex(6)}",
@@ -70,7 +79,14 @@ async def build(service: Service) -> None:
     terms = terms_of(settings)
     claims, contacts, truth = PostgresClaims(secret, routes_of(terms)), PostgresContacts(secret), PostgresTruth(pool)
     store = Store(
-        PostgresIntake(), contacts, claims, truth, PostgresAnnouncements(), PostgresQuotas(), PostgresDetours()
+        PostgresIntake(),
+        contacts,
+        claims,
+        truth,
+        PostgresAnnouncements(),
+        PostgresQuotas(),
+        PostgresDetours(),
+        PostgresBrakes(),
     )
     lanes = {one.name: (terms.carriers[one.name], provider_of(one, clock)) for one in settings.carriers()}
     couriers = CourierPool(lanes, clock, service.wake)

@@ -52,6 +52,13 @@ class SuppressRequest(BaseModel):
     reason: Text = "operator"
 
 
+class BrakeRequest(BaseModel):
+    kind: Literal["repeat", "volume"]
+    workspace: Text
+    name: str = ""
+    by: Text = "operator"
+
+
 class ByRequest(BaseModel):
     by: Text = "operator"
 
@@ -66,6 +73,7 @@ def build_app(
     _unknown(app, desk, append, clock)
     _switches(app, desk, clock, wake)
     _suppressions(app, desk, clock)
+    _brakes(app, desk, clock, wake)
     _restore(app, desk, restore, clock, wake)
     return app
 
@@ -157,6 +165,21 @@ def _suppressions(app: FastAPI, desk: PostgresDesk, clock: Clock) -> None:
     async def unsuppress(request: SuppressRequest) -> dict[str, int]:
         """Take an address off the list."""
         return {"removed": await desk.unsuppress(request.workspace, request.channel, request.address)}
+
+
+def _brakes(app: FastAPI, desk: PostgresDesk, clock: Clock, wake: Callable[[], None]) -> None:
+    @app.get("/v1/brakes")
+    async def brakes() -> list[Row]:
+        """Sends that were too many to be meant: those without ``released_at`` are held."""
+        return await desk.brakes()
+
+    @app.post("/v1/brakes/release")
+    async def release(request: BrakeRequest) -> dict[str, bool]:
+        """They are meant: let them go, and all the like for an hour."""
+        key = {"kind": request.kind, "workspace": request.workspace, "name": request.name}
+        released = await desk.release_brake(key, request.by, clock.now())
+        wake()
+        return {"released": released}
 
 
 def _restore(app: FastAPI, desk: PostgresDesk, watch: RestoreWatch, clock: Clock, wake: Callable[[], None]) -> None:

@@ -18,6 +18,7 @@ from tabiji_common.postgres import Connection
 from tabiji_common.topics import CUSTOMERS, ENGAGEMENTS
 from tabiji_dispatch import metrics
 from tabiji_dispatch.domain.announce import announcement, outcome_record
+from tabiji_dispatch.domain.brake import Brake, braked
 from tabiji_dispatch.domain.claim import Controls
 from tabiji_dispatch.domain.detour import detours
 from tabiji_dispatch.domain.ledger import Move
@@ -29,6 +30,7 @@ from tabiji_dispatch.domain.register import came_back, concerns, fold_all
 from tabiji_dispatch.domain.triage import Batch, triage
 from tabiji_dispatch.ports import (
     Announcements,
+    Brakes,
     Claims,
     Contacts,
     Couriers,
@@ -64,6 +66,7 @@ class Store:
     announcements: Announcements
     quotas: Quotas
     detours: Detours
+    brakes: Brakes
 
 
 class Dispatch:
@@ -209,7 +212,9 @@ class Dispatch:
         claims = self._store.claims
         found = await claims.candidates(tx, reach)
         quotas = await self._quotas(tx, found, moment)
-        intents, puts = pick(found, rooms, controls, self._terms, moment, self._templates.find, quotas)
+        brakes = await self._brakes(tx, found, controls, turn.now)
+        reasons = {key: brake.reason for key, brake in brakes.items()}
+        intents, puts = pick(found, rooms, controls, self._terms, moment, self._templates.find, quotas, reasons)
         if intents or puts:
             claimed = await claims.write(tx, intents, puts, self._terms.who, moment.wall, turn.now)
             notes.intents = [one for one in intents if one.delivery.key in claimed]
@@ -222,6 +227,7 @@ class Dispatch:
             ]:
                 await self._store.quotas.count(tx, metered)
             notes.ended += [put.delivery.key for put in puts if put.move is not Move.HOLD]
+            await self._remember(tx, notes, brakes, turn.now)
             await IN_CLAIM()
         full = len(found) >= min(reach.rooms.values())
         notes.more = full or len(intents) + len(puts) < len(found)
@@ -232,6 +238,23 @@ class Dispatch:
         asked = detours(self._terms.carriers, controls.stopped(), self._couriers.broken())
         if asked and not controls.restore:
             notes.detoured = await self._store.detours.turn_off(tx, sorted(turn.owned), asked, MOST)
+
+    async def _brakes(
+        self, tx: Connection, found: Sequence[Candidate], controls: Controls, now: datetime
+    ) -> dict[str, Brake]:
+        """Which of the candidates are too many to be meant."""
+        rules = self._terms.rules
+        if not found or not (rules.repeats or rules.surge):
+            return {}
+        return braked(found, await self._store.brakes.counts(tx, found, now), controls, rules, now)
+
+    async def _remember(self, tx: Connection, notes: Notes, brakes: Mapping[str, Brake], now: datetime) -> None:
+        """Count what is sent, and put on the brakes that held something."""
+        if notes.intents and self._terms.rules.surge:
+            await self._store.brakes.count(tx, notes.intents, now)
+        tripped = {brakes[put.delivery.key] for put in notes.puts if put.reason.startswith("brake:")}
+        if tripped:
+            await self._store.brakes.trip(tx, tripped, now)
 
     async def _quotas(self, tx: Connection, found: Sequence[Candidate], moment: Moment) -> dict[str, int]:
         """What metered providers among the candidates' may still take this month."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 from tabiji_common.kafka.turn import Status
 from tabiji_common.postgres import Connection
 from tabiji_dispatch.domain.announce import Ended
+from tabiji_dispatch.domain.brake import Brake, Counts
 from tabiji_dispatch.domain.claim import Controls
 from tabiji_dispatch.domain.consent import Contact, Listing
 from tabiji_dispatch.domain.detour import Detour
@@ -132,6 +133,22 @@ class Detours(Protocol):
 
     async def turn_off(self, tx: Connection, owned: Sequence[int], detours: Sequence[Detour], limit: int) -> int:
         """Queue messages that may not have been taken yet for the other provider, the oldest first; how many."""
+        ...
+
+
+class Brakes(Protocol):
+    """What asks a person because it cannot be meant."""
+
+    async def counts(self, tx: Connection, found: Sequence[Candidate], now: datetime) -> Counts:
+        """How many messages the candidates' customers and workspaces had."""
+        ...
+
+    async def count(self, tx: Connection, intents: Sequence[Intent], now: datetime) -> None:
+        """Add these to their workspaces' volume."""
+        ...
+
+    async def trip(self, tx: Connection, brakes: Iterable[Brake], now: datetime) -> None:
+        """Put brakes on, those that were released before too."""
         ...
 
 

@@ -102,6 +102,11 @@ class DispatchSettings(Settings):
     quiet_end: time = Field(time(8), description="… to here; equal to the start: never quiet")
     cap: int = Field(0, ge=0, description="Most marketing messages to a customer within the cap's window; 0: no cap")
     cap_hours: float = Field(24, gt=0, description="The cap's window")
+    brake_repeats: int = Field(
+        0, ge=0, description="Most messages of one template to a customer in an hour; 0: no limit"
+    )
+    brake_surge: float = Field(0, ge=0, description="Messages an hour above this multiple of the usual wait; 0: never")
+    brake_floor: int = Field(1000, ge=1, description="Messages an hour that are never too many")
     heartbeat: float = Field(5, gt=0, description="Seconds between looks at whether the database is still the same")
 
     def carriers(self) -> list[ProviderSettings]:

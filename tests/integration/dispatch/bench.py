@@ -17,6 +17,7 @@ from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, ENGAGEMENTS, SEND
 from tabiji_dispatch.__main__ import routes_of
 from tabiji_dispatch.adapters.couriers import CourierPool
 from tabiji_dispatch.adapters.postgres_announcements import PostgresAnnouncements
+from tabiji_dispatch.adapters.postgres_brakes import PostgresBrakes
 from tabiji_dispatch.adapters.postgres_claims import PostgresClaims
 from tabiji_dispatch.adapters.postgres_contacts import PostgresContacts
 from tabiji_dispatch.adapters.postgres_detours import PostgresDetours
@@ -86,6 +87,7 @@ class Bench:
             PostgresAnnouncements(),
             PostgresQuotas(),
             PostgresDetours(),
+            PostgresBrakes(),
         )
         self.couriers = CourierPool(providers, self.clock, lambda: None)
         self.pipeline = Dispatch(store, self.couriers, TemplateFolder(TEMPLATES), self.terms, self.clock)

@@ -20,6 +20,7 @@ UNION ALL SELECT 'cluster', cluster, '' FROM accepted_cluster
 UNION ALL SELECT 'restore', '', '' FROM installation WHERE restore
 UNION ALL SELECT 'restore', '', '' FROM known_database WHERE why <> ''
 """
+_BRAKES = "SELECT kind, workspace, name, released_at FROM brake"
 _CLAIM = """
 WITH asked AS (
     SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::bytea[], $5::text[], $9::bytea[])
@@ -76,10 +77,13 @@ class PostgresClaims:
 
     async def controls(self, tx: Connection) -> Controls:
         found = await tx.fetch(_CONTROLS)
+        brakes = await tx.fetch(_BRAKES)
         return Controls(
             switches=frozenset((a, b, c) for a, b, c in found if a not in {"cluster", "restore"}),
             restore=any(row[0] == "restore" for row in found),
             clusters=frozenset(row[1] for row in found if row[0] == "cluster"),
+            brakes=frozenset((a, b, c) for a, b, c, released in brakes if released is None),
+            waived={(a, b, c): released for a, b, c, released in brakes if released is not None},
         )
 
     async def candidates(self, tx: Connection, reach: Reach) -> list[Candidate]:

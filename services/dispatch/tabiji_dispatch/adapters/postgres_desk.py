@@ -15,6 +15,7 @@ from tabiji_dispatch.adapters.tables import (
     accepted_cluster,
     attempt,
     attempt_result,
+    brake,
     delivery,
     installation,
     kill_switch,
@@ -108,6 +109,16 @@ class PostgresDesk:
     async def quotas(self) -> list[Row]:
         """Messages that count against a provider's month, newest month first."""
         return await self._rows(sa.select(quota_month).order_by(quota_month.c.month.desc(), quota_month.c.provider))
+
+    async def brakes(self) -> list[Row]:
+        """Brakes that hold messages, and those that were released, newest first."""
+        return await self._rows(sa.select(brake).order_by(brake.c.at.desc()).limit(1000))
+
+    async def release_brake(self, key: Mapping[str, str], by: str, at: datetime) -> bool:
+        """Let go of what a brake (kind, workspace, name) holds; whether it was on."""
+        named = [brake.c[name] == value for name, value in key.items()]
+        query = sa.update(brake).where(*named, brake.c.released_at.is_(None)).values(released_at=at, released_by=by)
+        return bool(await self._rows(query.returning(brake.c.kind)))
 
     async def suppressions(self, workspace: str | None, limit: int) -> list[Row]:
         """The suppression list: hashes, never addresses."""

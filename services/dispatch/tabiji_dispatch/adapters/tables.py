@@ -155,6 +155,28 @@ kill_switch = sa.Table(
     sa.Column("at", _instant, nullable=False),
     comment="A row stops; no row, no stop",
 )
+sent_hour = sa.Table(
+    "sent_hour",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("p", sa.Integer, primary_key=True),
+    sa.Column("hour", _instant, primary_key=True, comment="Business time, in slices of five minutes"),
+    sa.Column("n", sa.BigInteger, nullable=False),
+    comment="How many messages were claimed when; counted while the volume brake is set",
+)
+brake = sa.Table(
+    "brake",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True, comment="repeat, or volume"),
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True, comment="repeat: template and customer"),
+    sa.Column("seen", sa.BigInteger, nullable=False),
+    sa.Column("allowed", sa.BigInteger, nullable=False),
+    sa.Column("at", _instant, nullable=False),
+    sa.Column("released_at", _instant),
+    _text("released_by"),
+    comment="Sends that were too many to be meant; one that is not released holds",
+)
 quota_use = sa.Table(
     "quota_use",
     metadata,

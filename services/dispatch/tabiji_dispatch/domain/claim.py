@@ -34,11 +34,16 @@ class Suppress:
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """What people have decided: switches as (scope, workspace, name), the restore flag, clusters they accepted."""
+    """What people have decided: switches as (scope, workspace, name), the restore flag, clusters they accepted.
+
+    ``brakes`` that are on, as (kind, workspace, name), and since when others are released (``waived``).
+    """
 
     switches: frozenset[tuple[str, str, str]] = frozenset()
     restore: bool = False
     clusters: frozenset[str] = frozenset()
+    brakes: frozenset[tuple[str, str, str]] = frozenset()
+    waived: Mapping[tuple[str, str, str], datetime] = field(default_factory=dict)
 
     def stops(self, delivery: Delivery) -> str | None:
         """The reason of the widest switch that stops ``delivery``."""
@@ -58,7 +63,8 @@ class Controls:
 
     def in_force(self) -> list[str]:
         """The hold reasons that still stand."""
-        return [switch_reason(*one) for one in sorted(self.switches)] + (["restore"] if self.restore else [])
+        reasons = [switch_reason(*one) for one in sorted(self.switches)] + (["restore"] if self.restore else [])
+        return reasons + [brake_reason(*one) for one in sorted(self.brakes)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +85,19 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The workspace's own: quiet hours, its zone, and how many marketing messages within ``cap_window`` (0: no cap)."""
+    """The workspace's own: quiet hours, its zone, and how many marketing messages within ``cap_window``.
+
+    ``repeats`` of one template to one customer in an hour, and messages above ``surge`` times the usual, from
+    ``surge_floor`` an hour on, ask a person. 0 is without limit.
+    """
 
     quiet: QuietHours = field(default_factory=QuietHours)
     timezone: str = "Asia/Tokyo"
     cap: int = 0
     cap_window: timedelta = timedelta(days=1)
+    repeats: int = 0
+    surge: float = 0.0
+    surge_floor: int = 1_000
 
 
 def decide(case: Case, controls: Controls, rules: Rules, cluster: str, now: datetime) -> Send | Hold | Suppress:
@@ -136,3 +149,8 @@ def _unwanted(case: Case, rules: Rules) -> Suppress | None:
 def switch_reason(scope: str, workspace: str, name: str) -> str:
     """How a hold by this switch is written down."""
     return ":".join(part for part in ("switch", scope, workspace, name) if part)
+
+
+def brake_reason(kind: str, workspace: str, name: str) -> str:
+    """How a hold by this brake is written down."""
+    return ":".join(part for part in ("brake", kind, workspace, name) if part)

@@ -74,10 +74,11 @@ def pick(
     moment: Moment,
     find: Callable[[str], Template],
     quotas: Mapping[str, int] = MappingProxyType({}),
+    brakes: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[list[Intent], list[Put]]:
     """Intents within ``rooms`` (free slots by provider), and who is put off or withheld; others stay queued.
 
-    ``quotas`` is what metered providers may still take this month.
+    ``quotas`` is what metered providers may still take this month, ``brakes`` are reasons to ask a person, by key.
     """
     left, month = dict(rooms), dict(quotas)
     intents: list[Intent] = []
@@ -91,6 +92,8 @@ def pick(
                 puts.append(Put(delivery, Move.HOLD, reason, _look_again(delivery, reason, until)))
             case Suppress(reason):
                 puts.append(Put(delivery, Move.DOUBT if delivery.in_doubt else Move.SUPPRESS, reason))
+            case _ if asks := brakes.get(delivery.key):
+                puts.append(Put(delivery, Move.HOLD, asks, _look_again(delivery, asks, None)))
             case _ if takes(delivery, month) and month[delivery.provider] <= 0:
                 reason = quota_reason(delivery.provider)
                 puts.append(Put(delivery, Move.HOLD, reason, _look_again(delivery, reason, next_month(moment.now))))
