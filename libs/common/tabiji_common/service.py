@@ -26,6 +26,7 @@ from tabiji_common.clock import Clock, LiveClock, SteppedClock
 from tabiji_common.commands import SendCommand
 from tabiji_common.errors import Misconfigured
 from tabiji_common.events import CustomerEvent, EngagementEvent, PageViewEvent, PurchaseEvent
+from tabiji_common.http import BoundedProtocol
 from tabiji_common.kafka import inbox as inbox_upkeep
 from tabiji_common.kafka.client import Cluster
 from tabiji_common.kafka.log import KafkaBoard, KafkaMembership, KafkaProbes, KafkaReader
@@ -209,7 +210,7 @@ class Service:
                     host=self.settings.host,
                     port=port,
                     loop="none",
-                    http="httptools",
+                    http=BoundedProtocol,
                     log_level="warning",
                     access_log=False,
                     timeout_graceful_shutdown=3,

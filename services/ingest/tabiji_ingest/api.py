@@ -165,6 +165,8 @@ def refused(refusal: Refusal) -> Response:
     response = _json(_told(refusal.field, refusal), STATUS.get(refusal.kind, 400))
     if refusal.retry_after is not None:
         response.headers["Retry-After"] = str(refusal.retry_after)
+    if refusal.kind in {Kind.SLOW, Kind.LARGE}:
+        response.headers["Connection"] = "close"  # the rest of the body is not waited for
     if refusal.kind is Kind.AUTH:
         response.headers["WWW-Authenticate"] = 'Basic realm="write key"'
     return response

@@ -74,7 +74,7 @@ class House:
                 [sys.executable, "-m", "tabiji_ingest"], env=environment, stdout=out, stderr=out
             )
         admin = f"http://127.0.0.1:{environment['TABIJI_ADMIN_PORT']}/readyz"
-        assert eventually(lambda: self._ready(admin), 30), self.log.read_text()[-3000:]
+        assert eventually(lambda: self._ready(admin), 120), self.log.read_text()[-3000:]
 
     def _ready(self, url: str) -> bool:
         assert self.process is not None

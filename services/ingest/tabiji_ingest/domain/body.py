@@ -12,9 +12,14 @@ from typing import Any
 import msgspec
 
 from tabiji_ingest.domain.poison import TOKEN, diagnose
-from tabiji_ingest.domain.refusal import Refusal
+from tabiji_ingest.domain.refusal import Kind, Refusal
 
 MAX_EVENTS = 2500
+MAX_NESTING = 10_000
+"""Depth at which a body is given up; an event is refused at a fraction of it, and then costs the others nothing."""
+
+MAX_STRANGERS_MENDED = 256 * 1024
+"""Largest body that is cut up before its write key is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ def read_captures(body: bytes) -> Batch:
     try:
         whole = _captures(body)
     except _BROKEN:
+        if len(body) > MAX_STRANGERS_MENDED:
+            raise Refusal("", "is not valid JSON") from None
         events, told = _cut_batch(body)
         fields: dict[str, Any] = {name: told.get(name) for name in _Captures.__struct_fields__ if name != "batch"}
         whole = _Captures(**fields)
@@ -89,8 +96,12 @@ def _limited(batch: Batch) -> Batch:
     if not batch.events:
         raise Refusal("batch", "must hold at least one event")
     if len(batch.events) > MAX_EVENTS:
-        raise Refusal("batch", f"must hold at most {MAX_EVENTS} events")
+        raise _too_many()
     return batch
+
+
+def _too_many() -> Refusal:
+    return Refusal("batch", f"must hold at most {MAX_EVENTS} events")
 
 
 def _cut_batch(body: bytes) -> tuple[list[bytes], dict[str, Any]]:
@@ -138,12 +149,16 @@ def _spans(body: bytes, key: bytes | None) -> list[tuple[int, int]]:
             if depth == inside:
                 start = match.start()
             depth += 1
+            if depth > MAX_NESTING:
+                raise Refusal("", f"must not nest deeper than {MAX_NESTING}", Kind.POISON)
             if token == b"[" and depth == opened_at and (key is None or last == key):
                 spans, inside = [], depth
         else:
             depth -= 1
             if depth == inside:
                 spans.append((start, match.end()))
+                if len(spans) > MAX_EVENTS:
+                    raise _too_many()
             elif depth < inside:
                 inside = -1
     return spans

@@ -46,7 +46,7 @@ def read_event(raw: bytes) -> dict[str, Any]:
     """The object in ``raw``; raises ``Refusal`` with the field and the rule. Of a repeated key the last one wins."""
     if len(raw) > MAX_EVENT_BYTES:
         raise Refusal("", f"must be at most {MAX_EVENT_BYTES} bytes", Kind.LARGE)
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+    if _may_be_deep(raw):
         check_depth(raw)
     try:
         event = _decode(raw)
@@ -66,6 +66,10 @@ def fingerprint(event: dict[str, Any]) -> str:
     return hashlib.blake2b(_encode(event), digest_size=16).hexdigest()
 
 
+def _may_be_deep(raw: bytes) -> bool:
+    return raw.count(b"{") + raw.count(b"[") > MAX_DEPTH
+
+
 def check_depth(raw: bytes) -> None:
     """Raise ``Refusal`` where brackets nest deeper than ``MAX_DEPTH``; never recurses."""
     depth = 0
@@ -82,7 +86,8 @@ def check_depth(raw: bytes) -> None:
 def diagnose(raw: bytes) -> Refusal:
     """What is wrong with ``raw``, which a strict reader did not take."""
     try:
-        check_depth(raw)
+        if _may_be_deep(raw):
+            check_depth(raw)
         value = json.loads(raw.decode(), parse_constant=lambda _: _NOT_FINITE, parse_int=_integer, parse_float=_float)
     except Refusal as refusal:
         return refusal
@@ -97,19 +102,21 @@ def diagnose(raw: bytes) -> Refusal:
 
 def find_poison(value: Any, path: str = "") -> Refusal | None:
     """The first value or key that cannot be stored, with its path; ``None`` where all is well."""
-    return next(_poison(value, path), None)
+    return next(_poison(value, path, 0), None)
 
 
-def _poison(value: Any, path: str) -> Iterator[Refusal]:
-    if isinstance(value, dict):
+def _poison(value: Any, path: str, depth: int) -> Iterator[Refusal]:
+    if depth > MAX_DEPTH:
+        yield Refusal(path[:64], f"must not nest deeper than {MAX_DEPTH}", Kind.POISON)
+    elif isinstance(value, dict):
         for key, inner in value.items():
             if rule := _text_rule(key):
                 yield Refusal(path, f"a key {rule}", Kind.POISON)
             else:
-                yield from _poison(inner, f"{path}.{key[:64]}" if path else key[:64])
+                yield from _poison(inner, f"{path}.{key[:64]}" if path else key[:64], depth + 1)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _poison(inner, f"{path}.{index}" if path else str(index))
+            yield from _poison(inner, f"{path}.{index}" if path else str(index), depth + 1)
     elif rule := _scalar_rule(value):
         yield Refusal(path, rule, Kind.POISON)
 

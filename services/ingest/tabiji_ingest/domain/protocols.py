@@ -48,7 +48,9 @@ def read_request(route: Route, headers: Mapping[str, str], body: bytes) -> Readi
 
 
 def _segment_batch(batch: Batch) -> Reading:
-    context = read_object(batch.context, "context")
+    told = read_object(batch.context, "context")
+    # each event has a copy of it, so no more is kept than is looked at
+    context = {key: told[key] for key in segment.CONTEXT if key in told}
     if context and (poison := find_poison(context, "context")):
         raise poison
 

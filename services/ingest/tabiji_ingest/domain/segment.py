@@ -13,6 +13,9 @@ SOURCE = "segment"
 """The one source of every Segment-compatible route: an id is the same event, whichever of them it came by."""
 
 KINDS = frozenset(get_args(CallKind))
+CONTEXT = ("campaign", "traits", "userAgent", "user_agent")
+"""What is looked at in ``context``."""
+
 _SHOWN = frozenset({"page", "screen"})
 
 NAMES = Names(
