@@ -39,7 +39,9 @@ def install_errors(app: FastAPI) -> None:
 
     async def http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
-        return refusal(error.status_code, str(error.detail))
+        answer = refusal(error.status_code, str(error.detail))
+        answer.headers.update(error.headers or {})  # RFC 9110, 15.5.6: a 405 says which methods there are
+        return answer
 
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(RequestValidationError, invalid)

@@ -256,6 +256,7 @@ async def test_an_unknown_route_and_a_wrong_method_look_like_every_refusal() -> 
     for answer in (await door.http.post("/v1/nothing"), await door.http.get("/v1/track")):
         assert answer.status_code in {404, 405}
         assert answer.json()["error"].keys() == {"field", "rule"}
+    assert answer.headers["Allow"] == "POST"
 
 
 async def test_a_full_batch_is_taken() -> None:
