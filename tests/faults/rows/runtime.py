@@ -30,7 +30,7 @@ def figures(found: Found, faults: int = 1, **other: float) -> Figures:
     runs=10,
     at_once=3,
     seconds=900,
-    note="journey and analytics themselves in the tenth run (and in make test), toys in each",
+    note="journey and analytics themselves in the tenth run and in make test, toys in each",
 )
 async def killed_at_each_failpoint(place: Ground, seed: int) -> Figures:
     """Every commit point of the runtime in a toy without an inbox; in the tenth run those of the services as well."""

@@ -51,7 +51,7 @@ def out_of(found: Sequence[Transition], state: str) -> Counter[str]:
     25,
     runs=3,
     seconds=900,
-    note="10,000 timers instead of 100,000, released in turns of 200 customers without a set rate",
+    note="10,000 timers instead of 100,000, released in turns of 200 customers, below the runtime's release rate",
 )
 async def outage(place: Ground, seed: int, *, customers: int = 10_000) -> Figures:
     """Carts over 36 hours, and nobody there to remind; then all at once: late ones are skipped, the others sent."""
@@ -192,7 +192,7 @@ async def race(desk: Desk, people: Sequence[str], number: int) -> int:
 @row(
     24,
     runs=10,
-    note="on the journey alone; a forward jump is taken for time that passed, nothing pauses (see its figure)",
+    note="the journey's pipeline alone, below the runtime's guard against a clock that leaps ahead",
 )
 async def clock_steps(place: Ground, seed: int, *, customers: int = 200) -> Figures:
     """The clock goes back an hour, forth again, and a day ahead, with turns in between."""
