@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-FAMILIES = ("ingest", "runtime", "stores", "dispatch", "wire", "time", "history", "planted")
+FAMILIES = ("ingest", "runtime", "stores", "dispatch", "wire", "time", "history", "torture", "planted")
 
 
 def register() -> None:

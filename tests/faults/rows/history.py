@@ -26,7 +26,7 @@ def shuffled(things: Sequence[T], seed: int) -> list[T]:
     return [thing for _, thing in sorted(enumerate(things), key=lambda at: zlib.crc32(f"{seed}:{at[0]}".encode()))]
 
 
-@row(28, runs=6, seconds=600, note="ten poisoned customers, two kinds; that the door refuses poison is in row 34")
+@row(28, runs=6, seconds=600, note="ten poisoned customers, two kinds; what the door refuses is in tests/unit/ingest")
 async def poison(place: Ground, seed: int, *, events: int = 5000) -> Figures:
     """Good events first, then as many with poison among them: whom our fold or PostgreSQL cannot take is parked."""
     async with place.toys() as toys:

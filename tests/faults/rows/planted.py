@@ -1,6 +1,8 @@
 """Row 40: bugs that others have shipped, planted one at a time; the suite has to catch each."""
 
 import re
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from tabiji_dispatch.__main__ import MIGRATIONS
@@ -13,15 +15,25 @@ from tests.integration.dispatch.receiver import Receiver
 from tests.integration.dispatch.sink import Sink
 from tests.integration.dispatch.test_crashes import crash
 
+LEDGERS = (planted, keyless, resending)
+
 
 @row(40, runs=1, seconds=1800)
 async def planted_bugs(place: Ground, seed: int) -> Figures:
     """Each bug's story has to end in a complaint of the checker that is meant for it."""
-    missed = [bug for bug in CASES if not await caught_by_toys(place, bug)]
-    missed += [module.__name__ for module in (planted, keyless, resending) if not await caught_by_ledger(place, module)]
-    count = len(CASES) + 3
+    missed = [bug for bug in CASES if not await within_three(partial(caught_by_toys, place, bug))]
+    missed += [one.__name__ for one in LEDGERS if not await within_three(partial(caught_by_ledger, place, one))]
+    count = len(CASES) + len(LEDGERS)
     assert not missed, f"not caught: {missed}"
     return Figures(count, other={"planted": count, "caught": count - len(missed)})
+
+
+async def within_three(told: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether a story that has to meet a moment met it in one of three tries."""
+    for _ in range(3):
+        if await told():
+            return True
+    return False
 
 
 async def caught_by_toys(place: Ground, bug: str) -> bool:
