@@ -30,6 +30,8 @@ FIGURES: tuple[Figure, ...] = (
     *owners.FIGURES,
 )
 
+NAMES = [figure.name for figure in FIGURES]
+
 
 def chosen(only: str) -> list[Figure]:
     """The figures that ``only`` names; all where it is empty."""
@@ -76,7 +78,7 @@ async def run(figures: list[Figure], count: int, console: Console) -> list[dict[
                 console.print_exception()
                 continue
             found.append(summary(figure, took))
-            page.write(page.keep(found[-1:], [one.name for one in FIGURES]))
+            page.write(page.keep(found[-1:], NAMES), NAMES)
             console.print(page.line(found[-1]))
     return found
 
@@ -89,7 +91,7 @@ def main() -> None:
     only, count = os.environ.get("ONLY", ""), int(os.environ.get("ROUNDS", "3"))
     figures = chosen(only)
     found = uvloop.run(run(figures, count, console))
-    console.print(page.table(page.keep([], [figure.name for figure in FIGURES])))
+    console.print(page.table(page.keep([], NAMES)))
     console.print(f"{page.PAGE.name} and {page.DATA.name} are written in docs/")
     sys.exit(len(found) < len(figures))
 

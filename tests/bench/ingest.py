@@ -61,7 +61,7 @@ def process(argv: Sequence[str], environment: dict[str, str] | None = None) -> I
         child.wait(20)
 
 
-async def answers(port: int, child: subprocess.Popen[bytes], seconds: float = 30) -> None:
+async def answers(port: int, child: subprocess.Popen[bytes], seconds: float = 120) -> None:
     """Return once somebody listens on ``port``."""
     for _ in range(int(seconds / 0.1)):
         assert child.poll() is None, "the process ended"

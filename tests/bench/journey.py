@@ -24,7 +24,7 @@ from tabiji_journey.adapters.journeys import PublishedJourneys
 from tabiji_journey.adapters.publish import Publisher
 from tabiji_journey.domain.loader import Shop
 from tabiji_journey.pipeline import INPUTS, JourneyPipeline
-from tests.bench.figure import Aim, Figure, Pair, Run, by_core, by_rate
+from tests.bench.figure import Aim, Figure, Pair, Run, by_core
 from tests.bench.loops import Folding, Tape, append, pool_of, replay
 from tests.bench.stage import Stage
 from tests.unit.journey.pipeline.people import cart, order
@@ -34,7 +34,7 @@ JOURNEYS = Path(tabiji_journey.__file__).parents[3] / "journeys"
 TOPICS_USED = (*GROUPS["journey"], SENDS.name, TRANSITIONS.name, anchor_name("journey"))
 EVENTS = 12_000
 CUSTOMERS_EACH = 2  # events of each customer
-SLOW = 600  # events where each is a transaction
+SLOW = 300  # events where each is a transaction
 
 
 def mixed(count: int) -> list[Record[Any]]:
@@ -159,8 +159,10 @@ FIGURES = (
         "events folded, states advanced",
         "the same loop with a transaction for every event",
         Aim(8, unit=" ×"),
-        by_rate,
+        by_core,
         against_one_by_one,
+        "per_core",
+        "/CPU-s",
     ),
     Figure(
         "journey-inbox",

@@ -47,7 +47,9 @@ def machine() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+", "--exclude=*"], capture_output=True, text=True, check=False
+    )
     return done.stdout.strip() or "unknown"
 
 
@@ -103,12 +105,15 @@ def table(figures: list[dict[str, Any]]) -> Table:
     return made
 
 
-def write(figures: list[dict[str, Any]]) -> None:
-    """The JSON file and the page."""
+def write(figures: list[dict[str, Any]], order: list[str]) -> None:
+    """The JSON file and the page, which names those of ``order`` that nobody has run yet."""
     DATA.write_text(json.dumps({"figures": figures}, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
     rows = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     rows += ["| " + " | ".join(cells(one)) + " |" for one in figures]
     more = [f"* `{one['figure']}`: {_values(one['values'])}" for one in figures if one["values"]]
+    known = {one["figure"] for one in figures}
+    if missing := [f"`{name}`" for name in order if name not in known]:
+        more.append(f"* Not run yet: {', '.join(missing)}")
     parts = [HEAD, "\n".join(rows), *(["Beside them:\n\n" + "\n".join(more)] if more else []), _runs(figures)]
     PAGE.write_text("\n\n".join(part.strip() for part in parts) + "\n", "utf-8")
 
