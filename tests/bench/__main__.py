@@ -1,7 +1,7 @@
 """``make bench``: every figure in interleaved rounds with its ceiling; a table, a JSON file and a page.
 
-``ONLY=ingest`` (a group or a figure, several with commas), ``ROUNDS=3``. Figures that were not run keep what the JSON
-file says of them.
+``ONLY=ingest`` (a group or a figure, several with commas), ``ROUNDS=3`` (0 writes the page again). Figures that were
+not run keep what the JSON file says of them, unless they are defined otherwise now.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ FIGURES: tuple[Figure, ...] = (
     *road.FIGURES,
     *owners.FIGURES,
 )
-
-NAMES = [figure.name for figure in FIGURES]
 
 
 def chosen(only: str) -> list[Figure]:
@@ -78,7 +76,7 @@ async def run(figures: list[Figure], count: int, console: Console) -> list[dict[
                 console.print_exception()
                 continue
             found.append(summary(figure, took))
-            page.write(page.keep(found[-1:], NAMES), NAMES)
+            page.write(page.keep(found[-1:], FIGURES), FIGURES)
             console.print(page.line(found[-1]))
     return found
 
@@ -90,10 +88,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, as Ctrl-C does
     only, count = os.environ.get("ONLY", ""), int(os.environ.get("ROUNDS", "3"))
     figures = chosen(only)
-    found = uvloop.run(run(figures, count, console))
-    console.print(page.table(page.keep([], NAMES)))
+    found = uvloop.run(run(figures, count, console)) if count else []
+    page.write(page.keep([], FIGURES), FIGURES)
+    console.print(page.table(page.keep([], FIGURES)))
     console.print(f"{page.PAGE.name} and {page.DATA.name} are written in docs/")
-    sys.exit(len(found) < len(figures))
+    sys.exit(bool(count) and len(found) < len(figures))
 
 
 if __name__ == "__main__":

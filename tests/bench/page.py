@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import psutil
 from rich.table import Table
 
 from tabiji_common.clock import LiveClock
+from tests.bench.figure import Figure
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE, DATA = DOCS / "performance.md", DOCS / "performance.json"
@@ -21,18 +23,23 @@ HEAD = """# Performance
 
 Written by `make bench` (`ONLY=ingest` runs one group, `ROUNDS=n` sets the rounds); not by hand. Every figure is a ratio
 to a ceiling that is measured in the same rounds, one after the other, on a real Apache Kafka and PostgreSQL on the same
-machine; medians of the rounds, with the lowest and the highest ratio. Absolute numbers say what this machine did while
-others used it too; ratios hold. `/CPU-s` is events for each CPU-second of service, broker and database together (the
+machine; medians of the rounds, with the lowest and the highest ratio, which says how far to trust it. Absolute numbers
+are what the machine did with whatever else ran on it, so only ratios compare. `/CPU-s` is events for each CPU-second of service, broker and database together (the
 client, which runs on the machine too, is left out); CPU µs an event say who had them.
 """
 
 
-def keep(found: list[dict[str, Any]], order: list[str]) -> list[dict[str, Any]]:
-    """``found`` with where and when, over what was kept of other figures before."""
+def keep(found: list[dict[str, Any]], figures: Sequence[Figure]) -> list[dict[str, Any]]:
+    """``found`` with where and when, over what was kept of other figures before; what is defined otherwise now goes."""
     kept = json.loads(DATA.read_text("utf-8"))["figures"] if DATA.exists() else []
     known = {one["figure"]: one for one in kept}
     known |= {one["figure"]: {**one, **machine()} for one in found}
-    return [known[name] for name in order if name in known]
+    defined = {figure.name: (figure.title, figure.against, figure.unit, str(figure.aim)) for figure in figures}
+    return [one for name, ways in defined.items() if (one := known.get(name)) and _ways(one) == ways]
+
+
+def _ways(one: dict[str, Any]) -> tuple[str, ...]:
+    return one["title"], one["against"], one["unit"], one["aim"]
 
 
 def machine() -> dict[str, Any]:
@@ -105,14 +112,14 @@ def table(figures: list[dict[str, Any]]) -> Table:
     return made
 
 
-def write(figures: list[dict[str, Any]], order: list[str]) -> None:
-    """The JSON file and the page, which names those of ``order`` that nobody has run yet."""
+def write(figures: list[dict[str, Any]], every: Sequence[Figure]) -> None:
+    """The JSON file and the page, which names those of ``every`` figure that nobody has run yet."""
     DATA.write_text(json.dumps({"figures": figures}, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
     rows = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     rows += ["| " + " | ".join(cells(one)) + " |" for one in figures]
     more = [f"* `{one['figure']}`: {_values(one['values'])}" for one in figures if one["values"]]
     known = {one["figure"] for one in figures}
-    if missing := [f"`{name}`" for name in order if name not in known]:
+    if missing := [f"`{figure.name}`" for figure in every if figure.name not in known]:
         more.append(f"* Not run yet: {', '.join(missing)}")
     parts = [HEAD, "\n".join(rows), *(["Beside them:\n\n" + "\n".join(more)] if more else []), _runs(figures)]
     PAGE.write_text("\n\n".join(part.strip() for part in parts) + "\n", "utf-8")
