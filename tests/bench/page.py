@@ -24,8 +24,9 @@ HEAD = """# Performance
 Written by `make bench` (`ONLY=ingest` runs one group, `ROUNDS=n` sets the rounds); not by hand. Every figure is a ratio
 to a ceiling that is measured in the same rounds, one after the other, on a real Apache Kafka and PostgreSQL on the same
 machine; medians of the rounds, with the lowest and the highest ratio, which says how far to trust it. Absolute numbers
-are what the machine did with whatever else ran on it, so only ratios compare. `/CPU-s` is events for each CPU-second of service, broker and database together (the
-client, which runs on the machine too, is left out); CPU µs an event say who had them.
+are what the machine did with whatever else ran on it, so only ratios compare. `/CPU-s` is events for each CPU-second of
+service, broker and database together (the client, which runs on the machine too, is left out); CPU µs an event say who
+had them.
 """
 
 
