@@ -64,10 +64,14 @@ async def kill_in_takeover(toys: Yard) -> None:
 
 
 async def kill_in_clean_stop(toys: Yard, point: str) -> None:
-    """SIGTERM in mid-flow: it has acked rows to delete, and dies before or after that is committed."""
+    """SIGTERM in mid-flow: it has acked rows to delete, and dies before or after that is committed.
+
+    What is acked is noted late, so that the stop finds some of it however busy the machine is.
+    """
     sent = load(3000)
     await toys.send(sent[:2000])
-    doomed = toys.start(failpoints=f"{point}=kill@1", TABIJI_POLL_RECORDS="100", **BARE)
+    late = f"{point}=kill@1;runtime.publish.before_mark=sleep:0.5"
+    doomed = toys.start(failpoints=late, TABIJI_POLL_RECORDS="100", **BARE)
     await until(lambda: bool(doomed.owned), "it did not start")
     while not await toys.rows("SELECT FROM applied LIMIT 1"):
         await asyncio.sleep(0.01)
