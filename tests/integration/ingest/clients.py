@@ -40,7 +40,7 @@ def start(script: str, url: str, orders: int, run: str = "0") -> subprocess.Pope
     return subprocess.Popen([*command, url, str(orders), run], env=environment, stdout=subprocess.PIPE)
 
 
-def finish(process: subprocess.Popen[bytes], seconds: float = 120) -> Sent:
+def finish(process: subprocess.Popen[bytes], seconds: float = 400) -> Sent:
     """Wait for the client's own account."""
     try:
         out, _ = process.communicate(timeout=seconds)

@@ -22,6 +22,9 @@ from tests.integration.ingest.proxy import CUT, DROPPED, FAILED, LIMITED, RETRY_
 from tests.stack import delete_topics
 
 ORDERS = 36
+DEAF = ("rudder_python.py",)
+"""Clients that do not read ``Retry-After``: they wait by a draw of their own."""
+
 TYPES = {"identified": 1, "order_completed": ORDERS, "page_viewed": 2, "group_joined": 1}
 
 
@@ -96,7 +99,7 @@ def test_an_sdk_delivers_every_event_once(door: House, sdk: str, plan: list[str]
     sent, proxy = deliver(sdk, door, plan, "".join(["run", *plan]))
     check(sent, door.kept(), repeats=plan == [CUT])
     assert proxy.plan == []
-    if plan == [LIMITED]:
+    if plan == [LIMITED] and sdk not in DEAF:
         first = next(n for n, seen in enumerate(proxy.seen) if seen.done == LIMITED)
         again = next(seen for seen in proxy.seen[first + 1 :] if same_events(seen.body, proxy.seen[first].body))
         assert again.at - proxy.seen[first].at >= RETRY_AFTER - 0.1
