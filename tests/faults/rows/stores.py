@@ -51,7 +51,11 @@ async def broker_killed(place: Ground, seed: int) -> Figures:
     return await strike(place, place.kafka, 2)
 
 
-@row(12, runs=12, note="4 kills a run, each fourth run cuts the wire at COMMIT instead")
+@row(
+    12,
+    runs=12,
+    note="4 kills a run, each fourth cuts the wire at COMMIT instead; two that met too few are left out",
+)
 async def database_killed(place: Ground, seed: int) -> Figures:
     """PostgreSQL is killed under load, or its answers of COMMIT are lost; no inbox, so a redo would show."""
     if seed % 4 < 3:
