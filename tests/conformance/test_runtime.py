@@ -20,6 +20,17 @@ def test_every_event_is_applied_once_in_order_and_answered(toys: Yard) -> None:
     asyncio.run(story())
 
 
+def test_a_turn_that_is_too_large_for_its_time_limits_is_tried_again_smaller(toys: Yard) -> None:
+    async def story() -> None:
+        sent = load(1500)
+        await toys.send(sent)
+        toys.start(TOY_MOST="200")
+        await toys.settle()
+        await toys.check(sent)
+
+    asyncio.run(story())
+
+
 async def shown(toys: Yard) -> dict[TopicPartition, int]:
     """What tools see of the group: the offsets that it committed to Kafka."""
     admin = AIOKafkaAdminClient(bootstrap_servers=toys.settings.kafka_bootstrap)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tabiji_common.commands import SendMessage, Transition
+from tabiji_common.errors import Retry
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka.turn import Applied, Received, Status, Turn
 from tabiji_common.postgres import Connection
@@ -47,6 +48,8 @@ class Toy:
         return met
 
     async def apply(self, tx: Connection, turn: Turn) -> Applied:
+        if len(turn.records) > int(os.environ.get("TOY_MOST", "1000000")):
+            raise Retry("too large a turn for its time limits")
         applied = Applied()
         good: list[Received] = []
         mended = bool(os.environ.get("TOY_MENDED"))

@@ -63,6 +63,7 @@ class Loop:
         self.stale = False  # a transaction failed: memory may be behind the database
         self.turned_at = self.moved_at = parts.clock.elapsed()
         self.failures = 0
+        self.most = poll_records  # a turn too large for its time limits would fail for ever: halved, and doubled again
 
     def wake(self) -> None:
         """Take a turn now, whether records came or not."""
@@ -160,6 +161,7 @@ class Loop:
 
     async def _back_off(self, error: Exception) -> None:
         self.failures += 1
+        self.most = max(1, self.most // 2)
         RETRIES.labels(self.group).inc()
         log.warning("turn_retried", error=repr(error), failures=self.failures)
         # processes that fail together do not come back together
@@ -177,7 +179,7 @@ class Loop:
         try:
             if sum(map(len, self.merge.queues.values())) < SMALL:
                 await asyncio.shield(probe)
-            plan = self._plan(self.merge.take(self.poll_records, self.ends))
+            plan = self._plan(self.merge.take(self.most, self.ends))
             due = self.parts.clock.elapsed() - self.turned_at >= HEARTBEAT
             if self.owned and (plan.turn.records or plan.turn.released or forced or due):
                 await self._apply(plan, probe)
@@ -272,6 +274,7 @@ class Loop:
         self.turned_at = self.parts.clock.elapsed()
         if plan.moves:
             self.moved_at = self.turned_at
+            self.most = min(self.poll_records, self.most * 2)
         if plan.moves or written.rows or written.applied.again:
             self.turns += 1
         if self.timers.more(plan.turn.timer_budget, written.applied.fired) and written.applied.again:
