@@ -170,6 +170,19 @@ def test_an_unknown_outcome_is_listed_and_fails_nothing() -> None:
     assert any("1 unknown" in check.detail for check in checks.run(unsure))
 
 
+def test_an_order_taken_in_at_the_instant_of_a_win_back_mail_came_after_it() -> None:
+    first = perfect().mails[0]
+    run = a_win_back_mail_to_somebody_who_just_bought(perfect())
+    customer = run.deliveries[first.key].customer
+    long_ago = {order.order_id: first.at - checks.AWAY for order in run.orders if order.customer == customer}
+    again = replace(run.orders[0], order_id="again", customer=customer)
+    taken_in = long_ago | {"again": first.at}
+    with_another = replace(run, orders=[*run.orders, again], taken_in=taken_in)
+    assert "nobody is won back who was not away" not in failed(with_another)
+    earlier = replace(with_another, taken_in=taken_in | {"again": first.at - timedelta(seconds=1)})
+    assert "nobody is won back who was not away" in failed(earlier)
+
+
 def test_a_run_in_which_nothing_happened_proves_nothing() -> None:
     empty = Evidence({}, [], {}, [], [], {}, {}, [])
     assert {F2, "nobody is lost"} <= failed(empty)

@@ -203,7 +203,10 @@ def nobody_reminded_after_buying(evidence: Evidence) -> Check:
 
 
 def won_back_only_when_away(evidence: Evidence) -> Check:
-    """No win-back mail within ninety days of taking an order in; orders are taken in while time stands still."""
+    """No win-back mail within ninety days of taking an order in.
+
+    Orders are taken in while time stands at a tick, once its mails have left: one of the same instant came later.
+    """
     orders: dict[str, list[datetime]] = {}
     for order in evidence.orders:
         orders.setdefault(order.customer, []).append(evidence.taken_in.get(order.order_id, order.at))
@@ -214,7 +217,7 @@ def won_back_only_when_away(evidence: Evidence) -> Check:
         if delivery is None or delivery.journey != "win-back":
             continue
         checked += 1
-        last = max((at for at in orders.get(delivery.customer, ()) if at <= mail.at), default=None)
+        last = max((at for at in orders.get(delivery.customer, ()) if at < mail.at), default=None)
         if last is None or mail.at - last < AWAY:
             early.append(f"{mail.key}: {delivery.template} at {mail.at}, last order at {last}")
     return Check("nobody is won back who was not away", not early, _told(early, f"{checked:,} mails looked at"))
