@@ -39,8 +39,9 @@ check: setup ## format, lint, types, import contracts, unit and architecture tes
 
 .PHONY: test
 test: check ## check, then every suite on the real broker and database
-	@echo "· suites on the real stack" && $(BIN)/pytest tests --ignore=tests/unit --ignore=tests/architecture \
-		--ignore=tests/bench -m "not long and not bench" -v --durations=15
+	@echo "· suites on the real stack (two at a time, each with a stack of its own)" && $(BIN)/pytest tests \
+		--ignore=tests/unit --ignore=tests/architecture --ignore=tests/bench -m "not long and not bench" -v \
+		--durations=15 --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: faults
 faults: setup ## the fault suite, resumable (ROW=17: one row; N=30: runs a row; FRESH=1: anew); writes docs/faults.md
