@@ -141,7 +141,7 @@ class Dispatch:
 
     async def _take_in(self, tx: Connection, turn: Turn, applied: Applied, notes: Notes) -> None:
         """D0."""
-        batch = triage(turn.records, self._terms.carriers, turn.now)
+        batch = triage(turn.records, self._terms.carriers, turn.now, stepped=self._clock.simulated)
         applied.rejected += batch.rejected
         applied.records += [outcome_record(answer, turn.now) for answer in batch.failed]
         await self._register(tx, turn, batch, applied, notes)

@@ -94,13 +94,13 @@ async def test_a_refusal_has_the_code_and_message_without_which_rudderstacks_cli
 
 async def test_what_the_envelope_says_holds_for_events_that_do_not_say_it() -> None:
     door = Door()
-    own = {**PAGE, "messageId": "m-2", "sentAt": "2026-04-01T00:00:00Z", "context": {"campaign": {"medium": "own"}}}
+    own = {**PAGE, "messageId": "m-2", "sentAt": "2026-04-01T01:10:00Z", "context": {"campaign": {"medium": "own"}}}
     envelope = {"sentAt": "2026-04-01T01:31:00Z", "context": {"campaign": {"medium": "batch"}}}
     at = {"timestamp": "2026-04-01T01:00:00Z"}
     await door.post("/v1/batch", batch({**PAGE, **at}, {**own, **at}, **envelope))
     first, second = door.log.records
     assert first.occurred_at.isoformat() == "2026-04-01T00:00:00+00:00"
-    assert second.occurred_at.isoformat() == "2026-04-01T01:31:00+00:00"
+    assert second.occurred_at.isoformat() == "2026-04-01T00:21:00+00:00"
     assert (first.body.medium, second.body.medium) == ("batch", "own")
 
 

@@ -65,6 +65,13 @@ def test_a_time_more_than_a_day_ahead_is_refused() -> None:
         check_ahead(NOW + timedelta(days=1, seconds=1), NOW, "timestamp")
 
 
+@pytest.mark.parametrize("ahead", ["2026-04-01T09:30:59", "2026-04-02T00:31:00Z"])
+def test_what_lies_ahead_happened_when_it_was_received(ahead: str) -> None:
+    (record,) = records_of("page", userId="u-1", timestamp=ahead)
+    assert record.occurred_at == record.accepted_at == NOW
+    assert record.day == ahead[:10]  # a repeat still meets the same day
+
+
 def test_in_simulated_time_an_event_may_lie_ahead() -> None:
     stepped = RULES.__class__(secret="s", currency="JPY", plain=frozenset(), stepped=True)
     ahead = (NOW + timedelta(days=40)).isoformat()

@@ -71,12 +71,17 @@ class Batch:
     failed: list[Outcome] = field(default_factory=list)
 
 
-def triage(records: Iterable[Received], carriers: Mapping[str, Carrier], now: datetime) -> Batch:
-    """Sort the records of a turn; what cannot be read is rejected, with an answer where a journey waits for one."""
+def triage(
+    records: Iterable[Received], carriers: Mapping[str, Carrier], now: datetime, *, stepped: bool = False
+) -> Batch:
+    """Sort the records of a turn; what cannot be read is rejected, with an answer where a journey waits for one.
+
+    With ``stepped`` time an event may lie ahead of its receipt.
+    """
     batch = Batch()
     for record in records:
         try:
-            _sort(record, carriers, batch)
+            _sort(record, carriers, batch, stepped=stepped)
         except Reject as error:
             batch.rejected.append((record, str(error)))
             if record.topic == SENDS.name and (answer := _answer(record, now)):
@@ -84,9 +89,10 @@ def triage(records: Iterable[Received], carriers: Mapping[str, Carrier], now: da
     return batch
 
 
-def _sort(record: Received, carriers: Mapping[str, Carrier], batch: Batch) -> None:
+def _sort(record: Received, carriers: Mapping[str, Carrier], batch: Batch, *, stepped: bool) -> None:
     if record.topic in {CUSTOMERS.name, ENGAGEMENTS.name}:
-        batch.changes.append(Change(record.key, record.partition, record.id, record.occurred_at, record.body))
+        at = record.occurred_at if stepped else min(record.occurred_at, record.accepted_at)
+        batch.changes.append(Change(record.key, record.partition, record.id, at, record.body))
         return
     body = record.body
     match body:

@@ -87,6 +87,7 @@ def _stamp(call: Call, receipt: Receipt, rules: Rules) -> _Stamp:
     when = occurred_at(own, sent, receipt.accepted_at)
     if not rules.stepped:
         check_ahead(when, receipt.accepted_at, call.names.time)
+        when = min(when, receipt.accepted_at)  # what we are told of has happened
     return _Stamp(call, receipt, when, own.date().isoformat() if own else "")
 
 
