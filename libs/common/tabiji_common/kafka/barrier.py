@@ -32,35 +32,42 @@ class Probe:
 
 
 class Barriers:
-    """The newest probe that each partition number has passed."""
+    """The newest probe that each partition number has passed.
+
+    Only what is committed counts as passed for good: a probe itself stays true whatever becomes of a turn.
+    """
 
     def __init__(self) -> None:
         self.probes: deque[Probe] = deque()
         self.newest: dict[int, Probe] = {}
 
     def add(self, probe: Probe) -> None:
-        """A probe came back; numbers grow."""
+        """A probe came back; numbers grow.
+
+        At most a hundred are kept, the middle thinned out, since passing a newer probe implies the older ones.
+        """
         self.probes.append(probe)
+        if len(self.probes) > 100:
+            self.probes = deque(probe for n, probe in enumerate(self.probes) if n % 2 or n == len(self.probes) - 1)
 
     def forget(self, kept: frozenset[int]) -> None:
-        """Drop all but what was passed by the numbers that stay."""
+        """Numbers not in ``kept`` pass anew: what they have applied is another process's to say."""
         self.newest = {p: probe for p, probe in self.newest.items() if p in kept}
-        self.probes.clear()
 
-    def advance(self, owned: frozenset[int], applied: Mapping[Place, int]) -> dict[int, Probe]:
-        """By partition number, the newest probe passed once ``applied`` are the next offsets.
-
-        Old probes go once every number has passed them; of what is left at most a hundred are kept, the middle
-        thinned out, since passing a newer probe implies the older ones.
-        """
+    def passed(self, owned: frozenset[int], applied: Mapping[Place, int]) -> dict[int, Probe]:
+        """By partition number, the newest probe passed once ``applied`` are the next offsets; nothing is kept of it."""
+        found = {p: probe for p, probe in self.newest.items() if p in owned}
         for probe in self.probes:
             for p in owned:
-                newest = self.newest.get(p)
+                newest = found.get(p)
                 if (newest is None or newest.number < probe.number) and probe.passed(p, applied):
-                    self.newest[p] = probe
+                    found[p] = probe
+        return found
+
+    def advance(self, owned: frozenset[int], committed: Mapping[Place, int]) -> dict[int, Probe]:
+        """The same for next offsets that are committed: it is kept, and probes that every number has passed go."""
+        self.newest = self.passed(owned, committed)
         floor = min((self.newest[p].number if p in self.newest else -1 for p in owned), default=-1)
         while self.probes and self.probes[0].number <= floor:
             self.probes.popleft()
-        if len(self.probes) > 100:
-            self.probes = deque(probe for n, probe in enumerate(self.probes) if n % 2 or n == len(self.probes) - 1)
         return dict(self.newest)

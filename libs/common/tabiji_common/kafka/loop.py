@@ -223,7 +223,7 @@ class Loop:
             place = (record.topic, record.partition)
             moves[place] = (self.ownership.offsets[place], record.offset + 1)
             offsets[place] = record.offset + 1
-        passed = self.barriers.advance(self.owned, offsets)
+        passed = self.barriers.passed(self.owned, offsets)
         ready = self.outbox.passed({p: probe.number for p, probe in passed.items()})
         self.released = [row for row in ready if row.key not in self.parked]  # a parked customer's stay withdrawable
         firing = self.timers.firing(passed, paused=bool(self.ownership.restore.why))

@@ -52,13 +52,22 @@ def test_a_place_that_was_not_applied_at_all_is_not_passed() -> None:
     assert numbers(barriers, frozenset({0}), {}) == {}
 
 
-def test_forgetting_keeps_what_the_numbers_that_stay_have_passed_and_drops_all_else() -> None:
+def test_what_only_a_plan_would_pass_is_not_passed() -> None:
+    barriers = Barriers()
+    barriers.add(probe(1, {("a", 0): 5}))
+    assert {p: one.number for p, one in barriers.passed(frozenset({0}), {("a", 0): 5}).items()} == {0: 1}
+    assert numbers(barriers, frozenset({0}), {("a", 0): 4}) == {}
+    assert numbers(barriers, frozenset({0}), {("a", 0): 5}) == {0: 1}
+
+
+def test_forgetting_keeps_what_the_numbers_that_stay_have_passed_and_what_the_log_was_seen_to_hold() -> None:
     barriers = Barriers()
     barriers.add(probe(1, {("a", 0): 0, ("a", 1): 0}))
     assert numbers(barriers, BOTH, {("a", 0): 0, ("a", 1): 0}) == {0: 1, 1: 1}
-    barriers.add(probe(2, {("a", 0): 9}))
+    barriers.add(probe(2, {("a", 0): 9, ("a", 1): 7}))
     barriers.forget(frozenset({1}))
-    assert numbers(barriers, frozenset({1}), {("a", 0): 9, ("a", 1): 0}) == {1: 1}
+    assert numbers(barriers, BOTH, {("a", 0): 8, ("a", 1): 0}) == {1: 1}
+    assert numbers(barriers, BOTH, {("a", 0): 9, ("a", 1): 7}) == {0: 2, 1: 2}
 
 
 def test_the_probes_kept_are_bounded_and_the_newest_stays() -> None:
