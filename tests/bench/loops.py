@@ -142,7 +142,7 @@ class Folding:
         loop = Loop(self.group, parts, names, partitions=self.settings.partitions, poll_records=self.poll_records)
         gc.collect()
         gc.freeze()
-        running = asyncio.create_task(loop.run(watched, inbox=self.inbox))
+        running = asyncio.create_task(loop.run(watched, inbox=frozenset(names if self.inbox else ())))
         try:
             await _first({running, asyncio.create_task(watched.began.wait())})
             meter = Meter(self.on, own=True)

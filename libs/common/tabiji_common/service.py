@@ -67,7 +67,7 @@ class Service:
         self.ready = False
         self._scripts: Path | None = None
         self._consumes: list[tuple[Topic[Any], Any]] = []
-        self._stateful: tuple[Stateful, bool] | None = None
+        self._stateful: tuple[Stateful, frozenset[str]] | None = None
         self._app: FastAPI | None = None
         self._background: list[Callable[[], Awaitable[None]]] = []
         self._servers: list[uvicorn.Server] = []
@@ -99,9 +99,12 @@ class Service:
         self._consumes.append((topic, handler))
         return self
 
-    def stateful(self, pipeline: Stateful, inputs: Sequence[Topic[Any]], *, inbox: bool = False) -> None:
-        """Run ``pipeline`` on the turns of ``inputs``; ``inbox`` drops records that were applied before."""
-        self._stateful = (pipeline, inbox)
+    def stateful(
+        self, pipeline: Stateful, inputs: Sequence[Topic[Any]], *, inbox: bool | Sequence[Topic[Any]] = False
+    ) -> None:
+        """Run ``pipeline`` on the turns of ``inputs``; ``inbox`` drops records (of these topics) applied before."""
+        once = (inputs if inbox else ()) if isinstance(inbox, bool) else inbox
+        self._stateful = (pipeline, frozenset(topic.name for topic in once))
         if inbox and not self.clock.simulated:
             self.background(lambda: inbox_upkeep.keep_up(self.pool, self.clock, self.name))
         membership, board = KafkaMembership(self.cluster, self.name), KafkaBoard(self.cluster, self.name)

@@ -34,6 +34,7 @@ from tabiji_dispatch.settings import DispatchSettings
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 INPUTS = (SENDS, DISPATCH_COMMANDS, CUSTOMERS, ENGAGEMENTS)
+ONCE = (CUSTOMERS, ENGAGEMENTS)  # a repeat may come with another time; a message is known by its key, for ever
 DRAIN_SECONDS = 5.0
 
 
@@ -105,7 +106,7 @@ async def build(service: Service) -> None:
             await couriers.drain(DRAIN_SECONDS)
             task.cancel()
 
-    service.stateful(pipeline, INPUTS)
+    service.stateful(pipeline, INPUTS, inbox=ONCE)
     service.background(settle)
     service.background(restore.run)
     service.http(build_app(PostgresDesk(pool, secret), restore, service.producer.append, clock, service.wake))

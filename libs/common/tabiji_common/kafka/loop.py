@@ -89,8 +89,11 @@ class Loop:
         """Grows with everything done."""
         return self.turns + self.intake.work + self.publisher.work
 
-    async def run(self, pipeline: Stateful, *, inbox: bool) -> None:
-        """Until ``stop``: turns. Raises what is not ``Retry``, ``Fenced`` or transient: the process must stop then."""
+    async def run(self, pipeline: Stateful, *, inbox: frozenset[str]) -> None:
+        """Until ``stop``: turns; records of the topics in ``inbox`` are applied once.
+
+        Raises what is not ``Retry``, ``Fenced`` or transient: the process must stop then.
+        """
         self.pipeline = pipeline
         cluster = await self.ownership.join()
         self.transactor = Transactor(self.group, cluster, self.partitions, pipeline, inbox=inbox)

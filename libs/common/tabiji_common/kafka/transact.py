@@ -59,7 +59,7 @@ class Written:
 class Transactor:
     """Runs turns of one group; ``number`` counts outbox rows within an epoch."""
 
-    def __init__(self, group: str, cluster: str, partitions: int, pipeline: Stateful, *, inbox: bool) -> None:
+    def __init__(self, group: str, cluster: str, partitions: int, pipeline: Stateful, *, inbox: frozenset[str]) -> None:
         self.group = group
         self.cluster = cluster
         self.partitions = partitions
@@ -143,10 +143,8 @@ class Transactor:
             await store.refuse_older(tx, self.group, self.cluster, plan.moves)
             raise Retry("offsets were moved under my own epoch")
         readable, dead = triage(plan.turn.records)
-        repeats: list[Received] = []
-        if self.inbox:
-            readable, repeats, reused = await store.register(tx, readable, mark)
-            dead += [(record, "id_reused: the same id came with another body") for record in reused]
+        readable, repeats, reused = await self._first_time(tx, readable, mark)
+        dead += [(record, "id_reused: the same id came with another body") for record in reused]
         parked = dict(plan.parked)
         readable, unparked = await self._unpark(tx, readable, parked)
         diverted = [r for r in readable if r.key in parked or r.key in plan.forced]
@@ -168,6 +166,17 @@ class Transactor:
         await store.delete_outbox(tx, [*plan.acked, *withdrawn])
         now_parked = {key: p for key, (p, _) in errors.items()}
         return Written(turn, applied, rows, withdrawn, dead, len(repeats), now_parked, unparked)
+
+    async def _first_time(
+        self, tx: Connection, records: list[Received], mark: int
+    ) -> tuple[list[Received], list[Received], list[Received]]:
+        """(to apply, repeats, ids that came with another body), as far as their topics have an inbox."""
+        asked = [record for record in records if record.topic in self.inbox]
+        if not asked:
+            return records, [], []
+        _, repeats, reused = await store.register(tx, asked, mark)
+        gone = {id(record) for record in (*repeats, *reused)}
+        return [record for record in records if id(record) not in gone], repeats, reused
 
     def _blamed(self, errors: Mapping[str, str]) -> dict[str, tuple[int, str]]:
         return {key: (partition_of(key, self.partitions), error) for key, error in errors.items()}
