@@ -87,6 +87,7 @@ class SteppedClock:
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 def from_millis(millis: int) -> datetime:

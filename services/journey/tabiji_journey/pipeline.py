@@ -214,6 +214,7 @@ def _fold(catalog: Catalog, state: CustomerState, work: Work, turn: Turn) -> Fol
         work.records,
         until=turn.fire_until.get(work.p),
         now=turn.now,
+        limit=turn.limit,
         released=work.released,
         held=turn.held,
     )

@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 
 import tabiji_journey
+from tabiji_common.clock import FOREVER
 from tabiji_common.commands import SendMessage, Transition
 from tabiji_common.kafka import store
 from tabiji_common.kafka.turn import Applied, Received, Turn
@@ -60,6 +61,7 @@ class Desk:
         offsets: dict[tuple[str, int], int] | None = None,
         budget: int | None = None,
         only: frozenset[str] | None = None,
+        limit: datetime = FOREVER,
     ) -> Applied:
         """One turn, committed. Sends decided in earlier turns are released unless ``release`` is false."""
         now = now or max([record.accepted_at for record in records], default=MONDAY)
@@ -78,6 +80,7 @@ class Desk:
                 held=frozenset(self.held),
                 timer_budget=budget,
                 only=only,
+                limit=limit,
             )
             with connection.query_logger(lambda query: self.statements.append(query.query)):
                 applied = await self.pipeline.apply(connection, turn)

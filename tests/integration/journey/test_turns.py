@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tabiji_common import commands, events
+from tabiji_common.clock import EPOCH
 from tabiji_common.commands import CancelMessage, Handover
 from tabiji_common.kafka import store
 from tabiji_common.kafka.outbox import Row
@@ -108,6 +109,14 @@ async def test_entry_is_revoked_when_the_barrier_shows_that_it_was_no_first_orde
     assert await desk.standing() == [("thanks", "exited", "entry_revoked", 1)]
     assert desk.sends() == []
     await desk.nobody_is_lost(MONDAY)
+
+
+async def test_no_event_fires_a_timer_beyond_the_limit_of_its_turn(desk: Desk) -> None:
+    await desk.takes(received(cart("c1"), "e1", MONDAY))
+    await desk.takes(received(cart("c2"), "e2", after(hours=5)), fire=False, limit=EPOCH)
+    assert desk.sends() == []
+    await desk.takes(received(cart("c3"), "e3", after(hours=5)), fire=False)
+    assert [send.state for send in desk.sends()] == ["reminder"]
 
 
 async def test_a_new_owner_looks_again_at_sends_that_the_old_one_left(desk: Desk) -> None:

@@ -240,6 +240,7 @@ class Loop:
             released=frozenset(row.id for row in self.released),
             held=frozenset(self.outbox.waiting),
             timer_budget=firing.budget,
+            limit=firing.limit,
         )
         return Plan(
             turn,

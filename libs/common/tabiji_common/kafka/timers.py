@@ -40,6 +40,7 @@ class Firing:
     """What one turn may fire; see ``Turn``."""
 
     now: datetime
+    limit: datetime
     until: dict[int, datetime]
     budget: int | None
 
@@ -55,13 +56,14 @@ class Timers:
     def firing(self, passed: Mapping[int, Probe], *, paused: bool) -> Firing:
         """By partition number, what everything that the log held is applied for (``passed``), and not beyond.
 
-        Nothing at all while ``paused``: numbers stay known as having a barrier, for what is no timer.
+        Nothing at all while ``paused``: numbers stay known as having a barrier, for what is no timer. ``limit`` bounds
+        those too that an event makes necessary, whatever time its record tells.
         """
         believed = self.guard.look()
         CLOCK_LEAPT.labels(self.group).set(believed.leapt)
         limit = EPOCH if paused else believed.until
         until = {p: min(probe.seen, limit) for p, probe in passed.items()}
-        return Firing(believed.now, until, self.allowance.left())
+        return Firing(believed.now, limit, until, self.allowance.left())
 
     def more(self, budget: int | None, fired: int) -> bool:
         """Count what a turn has fired; whether its budget would have allowed more."""

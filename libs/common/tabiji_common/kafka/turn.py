@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from tabiji_common.clock import FOREVER
 from tabiji_common.errors import Reject
 from tabiji_common.postgres import Connection
 from tabiji_common.topics import TOPICS, Mode, Record, Topic
@@ -63,6 +64,8 @@ class Turn:
     cluster     the Kafka cluster's id
     timer_budget  the most timers that this turn may fire (``Applied.fired`` says how many it did); ``None`` for any
                   number. Those that an event of the same customer makes necessary fire beyond it
+    limit       no timer may fire beyond it, not even one that an event makes necessary: the clock is believed no
+                further, or all timers of the group are paused
     """
 
     records: list[Received]
@@ -74,6 +77,7 @@ class Turn:
     released: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
     timer_budget: int | None = None
+    limit: datetime = FOREVER
     only: frozenset[str] | None = None
     asked: set[str] = field(default_factory=set)
 

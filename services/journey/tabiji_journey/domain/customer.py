@@ -1,8 +1,9 @@
 """One customer's state, records and due timers -> its new state and what it asks for.
 
 Pure: the same inputs, the same outputs. For each record, in order: the customer's timers due earlier than it was
-taken fire (logical time: a timer's now is its due_at), the profile and the memory learn, then running enrollments see
-it (exit, goal, wait), then journeys may begin with it. At the end the timers due until ``until`` fire.
+taken fire (logical time: a timer's now is its due_at; a clock that ran ahead where it was taken fires none), the
+profile and the memory learn, then running enrollments see it (exit, goal, wait), then journeys may begin with it. At
+the end the timers due until ``until`` fire.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from tabiji_common import commands, events
+from tabiji_common.clock import FOREVER
 from tabiji_common.topics import split_key
 from tabiji_journey.domain import needs
 from tabiji_journey.domain.arrival import Told
@@ -33,6 +35,7 @@ def fold(
     *,
     until: datetime | None,
     now: datetime,
+    limit: datetime = FOREVER,
     released: Iterable[str] = (),
     held: AbstractSet[str] = frozenset(),
 ) -> Folded:
@@ -40,9 +43,10 @@ def fold(
 
     ``now`` is business time; it serves to tell lateness and as the time of what nothing outside caused. ``held`` are
     keys of sends that have not left: taking one of them back withdraws it, any other is cancelled. ``until`` is
-    ``None`` where no timer may fire yet. Raises only where our code is wrong: the caller parks the customer.
+    ``None`` where no timer may fire yet; beyond ``now`` and ``limit`` none does whatever the records say. Raises only
+    where our code is wrong: the caller parks the customer.
     """
-    work = _Fold(catalog, state, now, held)
+    work = _Fold(catalog, state, now, min(now, limit), held)
     work.enrolled.thaw()
     for record in records:
         if reason := work.take(record):
@@ -57,8 +61,11 @@ def fold(
 class _Fold:
     """The state in hand while one customer's records are applied."""
 
-    def __init__(self, catalog: Catalog, state: CustomerState, now: datetime, held: AbstractSet[str]) -> None:
+    def __init__(
+        self, catalog: Catalog, state: CustomerState, now: datetime, limit: datetime, held: AbstractSet[str]
+    ) -> None:
         self.catalog = catalog
+        self.limit = limit
         self.state = state
         self.ids = Ids(*split_key(state.key))
         self.out = Folded(state)
@@ -78,7 +85,8 @@ class _Fold:
             return ""
         if isinstance(body, events.Event) and self._of_a_visitor(body):
             return self._pass_on(record)
-        self.enrolled.fire(lambda due: due < record.now)
+        before = min(record.now, self.limit)
+        self.enrolled.fire(lambda due: due < before)
         match body:
             case events.Merged():
                 self._merged(record, body)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tabiji_common.clock import EPOCH, FOREVER
 from tabiji_common.errors import Retry
 from tabiji_common.events import CustomEvent
 from tabiji_common.kafka.fake import FakeAppender, FakeLog, FakeMembership, FakeProbes, FakeReader
@@ -34,10 +35,12 @@ class Database:
     def __init__(self) -> None:
         self.offsets: dict[Place, int] = {A: 0, B: 0}
         self.rows: list[Row] = []
+        self.limit = FOREVER
         self.turns: list[tuple[list[str], list[str], bool]] = []
         self.fails: Callable[[Plan], bool] = lambda _: False
 
     async def commit(self, _pool: Any, plan: Plan) -> Written:
+        self.limit = plan.turn.limit
         types, fails = [record.type for record in plan.turn.records], self.fails(plan)
         self.turns.append((types, sorted(plan.turn.released), fails))
         if fails:
@@ -135,3 +138,12 @@ async def test_after_a_rebalance_a_send_waits_for_what_the_log_held_then(world: 
     applied = [(types, ids) for types, ids, _ in world.database.turns if types or ids]
     assert applied[-1] == (["other", "bought"], ["r0.2"])
     assert world.loop.ownership.epochs == {0: 2}
+
+
+async def test_while_timers_are_paused_no_turn_may_fire_any(world: World) -> None:
+    assert world.database.limit == START
+    world.loop.ownership.restore.lost("the newest turns")
+    await world.appender.append([said("later", 0)])
+    while "later" not in world.database.turns[-1][0]:
+        await world.turn()
+    assert world.database.limit == EPOCH

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tabiji_common.clock import LiveClock
+from tabiji_common.clock import EPOCH, LiveClock
 from tabiji_common.kafka.barrier import Probe
 from tabiji_common.kafka.timers import Allowance, Timers
 from tests.unit.common.kafka.machine import Machine
@@ -56,3 +56,13 @@ def test_a_barrier_that_was_seen_by_a_leapt_clock_fires_nothing_once_it_has_come
     assert timers.firing({0: probe}, paused=False).until == {0: START + timedelta(seconds=100)}
     clock.seconds, clock.ahead = 105, 0
     assert timers.firing({0: probe}, paused=False).until == {0: START + timedelta(seconds=105)}
+
+
+def test_what_an_event_makes_necessary_has_a_limit_too() -> None:
+    clock = Wall()
+    timers = Timers("unit", clock, 0)
+    clock.seconds += 5
+    assert timers.firing({}, paused=False).limit == START + timedelta(seconds=105)
+    clock.ahead = 3600
+    assert timers.firing({}, paused=False).limit == START + timedelta(seconds=105), "the clock is not believed"
+    assert timers.firing({}, paused=True).limit == EPOCH

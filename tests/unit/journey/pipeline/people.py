@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tabiji_common import commands, events
+from tabiji_common.clock import FOREVER
 from tabiji_common.kafka.turn import Received
 from tabiji_common.topics import (
     CUSTOM,
@@ -164,6 +165,7 @@ class Person:
         *records: Received,
         until: datetime | None = None,
         now: datetime | None = None,
+        limit: datetime = FOREVER,
         released: Iterable[str] = (),
     ) -> Folded:
         """Fold these records and the timers due until ``until``."""
@@ -175,6 +177,7 @@ class Person:
             known,
             until=until,
             now=now or until or latest,
+            limit=limit,
             released=released,
             held=self.held,
         )

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from tabiji_common import commands, events
+from tabiji_common.clock import EPOCH
 from tabiji_common.commands import Seen
 from tabiji_common.kafka.turn import Received
 from tabiji_common.topics import Mode
@@ -56,6 +57,22 @@ def test_timers_are_held_while_no_barrier_has_passed(ann: Person) -> None:
     ann.meets(received(cart("c1"), "e1", MONDAY))
     ann.meets(until=None, now=after(days=2))
     assert ann.last.effects == []
+
+
+def test_an_event_taken_by_a_clock_that_ran_ahead_fires_nothing_before_its_time(ann: Person) -> None:
+    ann.meets(received(cart("c1"), "e1", MONDAY))
+    ann.meets(received(cart("c2"), "e2", after(days=1)), now=after(minutes=1))
+    assert [move for move in ann.moves if move[0] != "entered"] == []
+    ann.meets(until=after(hours=4))
+    assert [send.decided_at for send in ann.sends] == [after(hours=4)]
+
+
+def test_while_all_timers_are_paused_no_event_fires_one(ann: Person) -> None:
+    ann.meets(received(cart("c1"), "e1", MONDAY))
+    ann.meets(received(order("1", cart_id="c1"), "e2", after(hours=5)), limit=EPOCH)
+    assert [send.journey for send in ann.sends] == ["thanks"]
+    assert ann.standing["cart"] == ("exited", "purchased")
+    assert ("moved", "reminder", "elapsed") not in ann.moves
 
 
 def test_a_cart_event_read_after_the_purchase_that_followed_it_starts_nothing(ann: Person) -> None:
