@@ -21,7 +21,7 @@ from tabiji_journey.domain.arrival import Told
 from tabiji_journey.domain.catalog import Catalog
 from tabiji_journey.domain.enrolled import Enrolled
 from tabiji_journey.domain.memory import NOTHING, remember
-from tabiji_journey.domain.model import CommandInput, EventInput, Ids, Occurrence, OutcomeInput
+from tabiji_journey.domain.model import CommandInput, EventInput, Ids, Occurrence, OutcomeInput, Send
 from tabiji_journey.domain.profile import EMPTY, Change, learn
 from tabiji_journey.domain.state import CustomerState, Folded
 
@@ -39,7 +39,7 @@ def fold(
     released: Iterable[str] = (),
     held: AbstractSet[str] = frozenset(),
 ) -> Folded:
-    """Apply ``records`` in order, look again at the sends in ``released``, fire timers due at or before ``until``.
+    """Apply ``records`` in order, look again at sends ``released`` or just decided, fire timers due until ``until``.
 
     ``now`` is business time; it serves to tell lateness and as the time of what nothing outside caused. ``held`` are
     keys of sends that have not left: taking one of them back withdraws it, any other is cancelled. ``until`` is
@@ -51,7 +51,7 @@ def fold(
     for record in records:
         if reason := work.take(record):
             work.out.rejected.append((record, reason))
-    for message_key in released:
+    for message_key in (*released, *work.first_sends()):
         work.enrolled.release(message_key)
     if until is not None:
         work.enrolled.fire(lambda due: due <= until)
@@ -77,6 +77,10 @@ class _Fold:
         self.out.evicted = max(0, mine.memory.evicted - self.out.state.memory.evicted)
         self.out.state = replace(self.state, profile=mine.profile, memory=mine.memory, enrollments=mine.enrollments)
         return self.out
+
+    def first_sends(self) -> list[str]:
+        """Sends from before the first wait, decided by these very records: they may leave with their own turn."""
+        return [one.message_key for one in self.out.effects if isinstance(one, Send) and one.before_first_wait]
 
     def take(self, record: Told) -> str:
         """Apply one record; the reason where it can never apply, else ``""``."""

@@ -25,6 +25,15 @@ from tests.unit.journey.pipeline.people import (
     received,
 )
 
+WELCOME = """
+id: welcome
+enter: {on: identified, when: customer.order_count == 0, reenter: never}
+start: hello
+states:
+  hello: {send: {channel: email, template: hello}, next: done}
+  done: {end: true}
+"""
+
 
 @pytest.fixture
 def ann() -> Person:
@@ -73,6 +82,18 @@ def test_while_all_timers_are_paused_no_event_fires_one(ann: Person) -> None:
     assert [send.journey for send in ann.sends] == ["thanks"]
     assert ann.standing["cart"] == ("exited", "purchased")
     assert ("moved", "reminder", "elapsed") not in ann.moves
+
+
+def test_an_entry_that_a_later_record_of_the_same_turn_makes_wrong_sends_nothing() -> None:
+    ann = Person(catalog_of(WELCOME))
+    signed_up = received(events.Identified(workspace="w", customer="ann"), "e1", MONDAY)
+    ann.meets(signed_up, received(order("1"), "e2", after(seconds=1)))
+    assert ann.sends == []
+    assert ann.moves == [
+        ("entered", "hello", ""),
+        ("exited", None, "entry_revoked"),
+        ("suppressed", "hello", "exited"),
+    ]
 
 
 def test_a_cart_event_read_after_the_purchase_that_followed_it_starts_nothing(ann: Person) -> None:
