@@ -35,7 +35,9 @@ class Settings(BaseSettings):
         description="Most timers that one process fires in a second, so that what an outage kept back goes out evenly:"
         " 100,000 in 200 s, about what a mail server takes; 0 is no limit; none in simulated time",
     )
-    workspace_secret: str = Field("", description="Key of signed links, guest ids and erasure hashes")
+    workspace_secret: str = Field(
+        "", description="Key of signed links, guest ids and erasure hashes; the same for ingest and dispatch, for ever"
+    )
     public_url: str = Field(
         "http://127.0.0.1:8010",
         description="Where customers reach ingest: pixel, links, unsubscribe",

@@ -8,6 +8,7 @@ import secrets
 from datetime import timedelta
 from pathlib import Path
 
+from tabiji_common.secret import check_secret, require_secret
 from tabiji_common.service import Service
 from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, ENGAGEMENTS, SENDS
 from tabiji_dispatch.adapters.couriers import CourierPool
@@ -77,6 +78,7 @@ async def build(service: Service) -> None:
     settings = service.settings
     assert isinstance(settings, DispatchSettings)  # noqa: S101 - main gives it
     pool, clock, secret = service.pool, service.clock, settings.workspace_secret
+    await check_secret(pool, secret)
     terms = terms_of(settings)
     claims, contacts, truth = PostgresClaims(secret, routes_of(terms)), PostgresContacts(secret), PostgresTruth(pool)
     store = Store(
@@ -114,7 +116,9 @@ async def build(service: Service) -> None:
 
 def main() -> None:
     """Run the service until SIGTERM."""
-    Service("dispatch", DispatchSettings()).migrations(MIGRATIONS).run(build)
+    settings = DispatchSettings()
+    require_secret(settings.workspace_secret)
+    Service("dispatch", settings).migrations(MIGRATIONS).run(build)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tabiji_common.errors import Misconfigured
+from tabiji_common.secret import check_secret, require_secret
 from tabiji_common.service import Service
 from tabiji_ingest.adapters.kafka import KafkaLog
 from tabiji_ingest.adapters.postgres import WriteKeyTable
@@ -18,10 +18,10 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 def main() -> None:
     """Run ingest until it is told to stop."""
     settings = IngestSettings()
-    if not settings.workspace_secret:
-        raise Misconfigured("TABIJI_WORKSPACE_SECRET is empty: links could be forged and guests' ids guessed")
+    require_secret(settings.workspace_secret)
 
     async def build(service: Service) -> None:
+        await check_secret(service.pool, settings.workspace_secret)
         keys = WriteKeyTable(service.pool, service.clock, refresh_seconds=settings.write_key_refresh_seconds)
         await keys.load()
         service.background(keys.refresh)

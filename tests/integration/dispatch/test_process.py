@@ -11,6 +11,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tabiji_common import events
 from tabiji_common.clock import LiveClock
+from tabiji_common.postgres import connect_pool
+from tabiji_common.secret import check_secret
 from tabiji_common.topics import CUSTOMERS
 from tests.integration.dispatch.house import House, house
 from tests.integration.dispatch.receiver import Receiver
@@ -44,6 +46,23 @@ async def test_a_cloned_database_sends_nothing_until_released_and_an_erased_cust
         await home.settle()
         assert len(sink.keys()) == len(receiver.acted) == CUSTOMERS_A_ROUND
         await erase(home)
+
+
+async def test_with_another_secret_than_ingest_has_it_does_not_start(
+    kafka: Any, database: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    pool = await connect_pool(database, "ingest")
+    await check_secret(pool, "what ingest verifies links with")
+    await check_secret(pool, "what ingest verifies links with")
+    await pool.close()
+    async with (
+        Sink() as sink,
+        Receiver() as receiver,
+        house(kafka, database, topic_prefix, tmp_path, providers(sink, receiver)) as home,
+    ):
+        home.start()
+        assert await home.died()
+        assert "TABIJI_WORKSPACE_SECRET is not the one" in home.log.read_text()
 
 
 async def erase(home: House) -> None:

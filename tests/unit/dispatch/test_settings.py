@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tabiji_common.errors import Misconfigured
-from tabiji_dispatch.__main__ import routes_of, terms_of
+from tabiji_dispatch.__main__ import main, routes_of, terms_of
 from tabiji_dispatch.domain.outcomes import Keyed, Lookup, Unkeyed
 from tabiji_dispatch.settings import DispatchSettings, is_loopback
 
@@ -106,3 +106,10 @@ def test_simulated_time_refuses_a_look_up_off_loopback(monkeypatch: pytest.Monke
 def test_of_two_providers_of_a_channel_the_first_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     terms = terms_of(settings(monkeypatch, providers=json.dumps([HOOK, HOOK | {"name": "other"}])))
     assert routes_of(terms) == {"line": "hook"}
+
+
+def test_without_a_workspace_secret_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TABIJI_POSTGRES_DSN", "postgresql://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setenv("TABIJI_WORKSPACE_SECRET", "")
+    with pytest.raises(Misconfigured, match="TABIJI_WORKSPACE_SECRET is empty"):
+        main()
