@@ -23,7 +23,8 @@ WHERE workspace = $1 AND journey = $2 GROUP BY 1, 2, 3, 4 HAVING sum(n) <> 0 ORD
 """
 _ENROLLMENTS = """
 SELECT e.id, e.journey, e.version, e.entry_key AS key, e.status, e.state, e.reason, e.entered_at, e.ended_at,
-  (e.body ->> 'holdout')::bool AS holdout, (e.body ->> 'goal_at') AS goal_at, t.due_at AS next_due, t.kind AS waits_for,
+  coalesce((e.body ->> 'holdout')::bool, false) AS holdout, (e.body ->> 'goal_at') AS goal_at,
+  t.due_at AS next_due, t.kind AS waits_for,
   (k.key IS NOT NULL) AS parked, (coalesce(t.held, false) OR s.paused IS NOT NULL) AS paused
 FROM enrollment e LEFT JOIN timer t ON t.enrollment = e.id LEFT JOIN parked k ON k.key = e.customer
 LEFT JOIN journey_state s ON s.workspace = e.workspace AND s.journey = e.journey

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -51,8 +50,7 @@ class Arrival(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """An event told to this customer: as it came, or handed over from the visitor it once was (``hops`` times).
 
     ``now`` is logical time: when the event was taken, or when it was handed over. ``event`` is what the engine sees,

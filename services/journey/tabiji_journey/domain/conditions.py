@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import cel
+import msgspec
+from msgspec import field
 
 from tabiji_journey.domain.known import Profile
 from tabiji_journey.domain.model import (
@@ -54,8 +56,7 @@ class ConditionError(Exception):
     """The expression could not be evaluated, or gave something else than was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True):
     """What an expression may look at. Fields are read only if it names them."""
 
     profile: Profile

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from tabiji_common import commands, events
 from tabiji_common.clock import FOREVER

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from tabiji_journey.domain import advance as engine
 from tabiji_journey.domain.catalog import Catalog

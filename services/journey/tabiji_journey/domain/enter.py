@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from tabiji_journey.domain.conditions import ConditionError, Scope
 from tabiji_journey.domain.definition import Definition

@@ -1,17 +1,18 @@
 """The values of the journey domain: an enrollment, what may happen to it, and what it asks for.
 
 Everything here is frozen, compares by value and knows nothing of a clock, a database or a log. Times are aware UTC.
-Mappings are never changed once they stand in one of these.
+Mappings are never changed once they stand in one of these. They are msgspec's structs: one of the width of
+``Enrollment`` is made in a fifth of the time that a frozen dataclass takes, and every transition makes a few.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
+from msgspec import field
 
 Status = Literal["waiting", "finished", "exited"]
 TimerKind = Literal["wake", "timeout", "deadline", "unknown_wait"]
@@ -24,16 +25,14 @@ Correlation = tuple[str, str]
 """("cart" | "order" | "message", its id); an event of a correlated type without that id is kept under the id ``""``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ids:
+class Ids(msgspec.Struct, frozen=True):
     """Whose journey it is."""
 
     workspace: str
     customer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(msgspec.Struct, frozen=True, omit_defaults=True):
     """The event an enrollment began with; ``context`` holds only the fields that its definition reads later."""
 
     id: str
@@ -44,8 +43,7 @@ class Trigger:
     context: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRef:
+class MessageRef(msgspec.Struct, frozen=True, omit_defaults=True):
     """The latest message of a send state; ``outcome`` is ``None`` until one is known."""
 
     message_key: str
@@ -56,8 +54,7 @@ class MessageRef:
     sent_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(msgspec.Struct, frozen=True, omit_defaults=True):
     """The one timer of a waiting enrollment.
 
     ``local`` (ISO, without offset) and ``zone`` are the civil time it stands for, where it stands for one;
@@ -70,16 +67,14 @@ class Timer:
     zone: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True, omit_defaults=True):
     """The last occurrence of an event type that ended a wait of this enrollment; it ends no other."""
 
     occurred_at: datetime
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Enrollment:
+class Enrollment(msgspec.Struct, frozen=True, omit_defaults=True):
     """One customer in one journey. Waiting ⇔ it has a timer; finished and exited are final.
 
     visit         number of the current state visit, from 1; grows with every state entered
@@ -131,8 +126,7 @@ _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Enrollment)
 
 
-@dataclass(frozen=True, slots=True)
-class EventInput:
+class EventInput(msgspec.Struct, frozen=True):
     """An event of this customer. ``context`` is what conditions see as ``event.*``: plain values, no personal data.
 
     ``type`` and ``occurred_at`` are added to it by the domain. ``machine`` marks opens and clicks of scanners.
@@ -151,8 +145,7 @@ class EventInput:
     anonymous: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TimerInput:
+class TimerInput(msgspec.Struct, frozen=True):
     """The timer of visit ``visit`` came due; one that is not the enrollment's current timer does nothing.
 
     ``fired_at`` is the business clock when it was fired (``None``: on time); it only serves to tell lateness.
@@ -164,8 +157,7 @@ class TimerInput:
     fired_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OutcomeInput:
+class OutcomeInput(msgspec.Struct, frozen=True):
     """Dispatch says what became of a message; ``at`` is its sent_at for ``sent``. ``id`` is the record's."""
 
     message_key: str
@@ -175,8 +167,7 @@ class OutcomeInput:
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CommandInput:
+class CommandInput(msgspec.Struct, frozen=True):
     """A person or the pipeline asks: exit, pause, resume, or revoke (``revoke_check`` gave ``reason``)."""
 
     kind: CommandKind
@@ -187,8 +178,7 @@ class CommandInput:
 Input = EventInput | TimerInput | OutcomeInput | CommandInput
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(msgspec.Struct, frozen=True):
     """Ask dispatch for a message. Its record's id is ``message_key``; ``template`` is ``<journey>/<template>``."""
 
     enrollment: str
@@ -208,8 +198,7 @@ class Send:
     before_first_wait: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(msgspec.Struct, frozen=True):
     """Take a message back: withdraw its row where it is still held, else emit ``cancel(message_key)``."""
 
     enrollment: str
@@ -217,8 +206,7 @@ class Cancel:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(msgspec.Struct, frozen=True):
     """A transition, field by field what goes on journey.transition.v1."""
 
     enrollment: str
@@ -241,8 +229,7 @@ class Moved:
 Effect = Send | Cancel | Moved
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
+class Entered(msgspec.Struct, frozen=True):
     """What a trigger did: a new enrollment or the reason (``refused``) why there is none.
 
     ``restarted`` are running enrollments that it ended; ``effects`` are those of all of them, in order.
@@ -254,8 +241,7 @@ class Entered:
     refused: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(msgspec.Struct, frozen=True, omit_defaults=True):
     """What memory keeps of an event: when it happened, its record id, and the fields that a ``when`` reads."""
 
     occurred_at: datetime

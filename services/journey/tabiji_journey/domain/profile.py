@@ -7,12 +7,13 @@ SDK, webhook and poll may tell the same thing under different event ids: only th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import msgspec
+from msgspec import field
+from msgspec.structs import replace
 
 from tabiji_common import events
 
@@ -28,8 +29,7 @@ class Change(StrEnum):
     VOID = "void"  # of an order that has been cancelled
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """One order; ``refunds`` by identity, ``None`` where the refund took the rest of the order."""
 
     amount_minor: int
@@ -45,16 +45,14 @@ class Order:
         return self.amount_minor - sum(amount or 0 for amount in self.refunds.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """A value and when it was told: what happened later wins, in whatever order it is read."""
 
     value: Any
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     """A customer as journeys see it. Money in minor units by ISO 4217 currency, instants in UTC, no personal data."""
 
     orders: dict[str, Order] = field(default_factory=dict)

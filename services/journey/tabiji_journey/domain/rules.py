@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from tabiji_journey.domain.conditions import Scope
 from tabiji_journey.domain.definition import By, Definition, ExitRule, Goal, WaitEvent

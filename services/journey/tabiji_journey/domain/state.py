@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from tabiji_journey.domain.arrival import Told
 from tabiji_journey.domain.memory import NOTHING, Memory
 from tabiji_journey.domain.model import Effect, Enrollment, Moved
@@ -13,16 +15,14 @@ from tabiji_journey.domain.profile import EMPTY, Profile
 FAULTY = "definition_error"
 
 
-@dataclass(frozen=True, slots=True)
-class Ties:
+class Ties(msgspec.Struct, frozen=True):
     """``visitors`` turned out to be this customer; ``paused`` journeys hold it until resumed."""
 
     visitors: tuple[str, ...] = ()
     paused: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerState:
+class CustomerState(msgspec.Struct, frozen=True):
     """All that is loaded of one customer: those of its enrollments that an input could still concern, by id.
 
     ``user`` says that the id was a user's before; it is only asked where a merge needs it.
@@ -34,7 +34,7 @@ class CustomerState:
     ties: Ties = Ties()
     merged_into: str = ""
     user: bool = False
-    enrollments: dict[str, Enrollment] = field(default_factory=dict)
+    enrollments: dict[str, Enrollment] = msgspec.field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from tabiji_common.users import Users
 from tabiji_journey.domain.arrival import Told
 from tabiji_journey.domain.catalog import Catalog
@@ -12,8 +14,7 @@ from tabiji_journey.domain.model import Enrollment, Moved
 from tabiji_journey.domain.state import CustomerState, Folded
 
 
-@dataclass(frozen=True, slots=True)
-class EnrollmentWrite:
+class EnrollmentWrite(msgspec.Struct, frozen=True):
     """An enrollment as it was loaded (``None``: it is new) and as it is now.
 
     ``held`` keeps its timer from firing until a command; ``at_once`` makes it fire as soon as its journey runs again.

@@ -1,9 +1,8 @@
 """The fold of one customer: events against timers, exits, restarts, handovers, pauses."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tabiji_common import commands, events
 from tabiji_common.clock import EPOCH
