@@ -36,7 +36,7 @@ class ProviderSettings(BaseModel):
     rate: float = Field(0, ge=0, description="Sends a second of machine time; 0 is without limit")
     timeout: float = Field(25, gt=0, description="Seconds for one send; never more than half the lease")
     quota: int = Field(0, ge=0, description="Most messages in a calendar month (Asia/Tokyo); 0 is without limit")
-    attempts: int = Field(12, ge=1, description="Attempts until a refusal becomes a failure")
+    attempts: int = Field(12, ge=1, description="Refusals of a message until it fails; an outage refuses none")
     host: str = Field("127.0.0.1", description="smtp: host")
     port: int = Field(11025, description="smtp: port")
     tls: Literal["none", "starttls", "tls"] = Field("none", description="smtp: encryption")

@@ -2,8 +2,10 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+from tabiji_cli.stack.ports import free_port
 from tabiji_common.clock import LiveClock
 from tabiji_common.failpoints import arm
 from tabiji_common.kafka.restore import RestoreGuard
@@ -58,7 +60,7 @@ async def test_a_refused_message_goes_out_later_with_the_same_body(pool: Any) ->
 
 
 async def test_a_message_refused_too_often_fails(pool: Any) -> None:
-    async with Script(cut="mail") as script, Bench(pool, smtp_at(script.port, attempts=2)) as bench:
+    async with Script(cut="rcpt") as script, Bench(pool, smtp_at(script.port, attempts=2)) as bench:
         await bench.turn(*known(), send("m1"))
         await becomes(bench, "m1", "queued")
         bench.clock.skipped += 5
@@ -66,6 +68,31 @@ async def test_a_message_refused_too_often_fails(pool: Any) -> None:
         await becomes(bench, "m1", "failed")
         await bench.settle()
         assert bench.said() == [("m1", "failed", "refused")]
+
+
+async def test_an_outage_fails_nothing_until_it_is_late(pool: Any) -> None:
+    async with Bench(pool, smtp_at(free_port(), attempts=2)) as bench:
+        await bench.turn(*known())
+        await bench.turn(send("m1"))
+        await attempted(bench, "m1", 1)
+        for n in range(2, 13):
+            bench.clock.skipped += 400
+            await bench.turn()
+            await attempted(bench, "m1", n)
+        assert (await bench.state("m1"), (await bench.row("m1"))["attempts"]) == (("queued", "refused"), 0)
+        bench.clock.tick = NOON + timedelta(days=2)
+        bench.clock.skipped += 400
+        await bench.settle()
+        assert bench.said() == [("m1", "suppressed", "late")]
+
+
+async def attempted(bench: Bench, key: str, token: int) -> None:
+    for _ in range(300):
+        row = await bench.row(key)
+        if row["token"] == token and row["state"] != "sending":
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(await bench.state(key))
 
 
 async def test_an_unknown_mail_is_shown_and_settled_by_a_person_once(pool: Any) -> None:

@@ -42,6 +42,12 @@ def test_refused_at_the_last_attempt_fails() -> None:
     assert next_step(Verdict(Result.REFUSED), ONCE, attempt(2)).move is Move.REJECTED
 
 
+def test_an_outage_burns_no_attempt_and_backs_off_by_how_often_it_was_tried() -> None:
+    out = next_step(Verdict(Result.REFUSED, outage=True), ONCE, attempt(2, token=40))
+    assert (out.move, out.burned) == (Move.RETURNED, False)
+    assert 240 <= out.delay <= 360
+
+
 def test_refused_at_the_last_attempt_of_a_message_in_doubt_is_unknown() -> None:
     assert next_step(Verdict(Result.REFUSED), KEYED, attempt(2, in_doubt=True)).move is Move.LOST
 

@@ -79,4 +79,4 @@ def retry_after(answer: httpx.Response) -> float | None:
 
 
 def _lost(payload: _Payload, detail: str) -> Verdict:
-    return Verdict(Result.UNKNOWN if payload.begun else Result.REFUSED, detail)
+    return Verdict(Result.UNKNOWN, detail) if payload.begun else Verdict(Result.REFUSED, detail, outage=True)

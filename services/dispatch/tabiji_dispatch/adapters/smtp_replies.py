@@ -42,7 +42,7 @@ def verdict_of(stage: Stage, code: int, text: str) -> Verdict:
         return Verdict(Result.CONFIG, detail)
     if 400 <= code < 500:
         slow = code == _CLOSING or enhanced in _SLOW_DOWN
-        return Verdict(Result.THROTTLED, detail, THROTTLE_SECONDS) if slow else Verdict(Result.REFUSED, detail)
+        return Verdict(Result.THROTTLED, detail, THROTTLE_SECONDS) if slow else _refused(stage, detail)
     if 500 <= code < 600:
         return _permanent(stage, code, enhanced, detail)
     return lost_at(stage, f"{detail} not understood")
@@ -59,5 +59,9 @@ def _permanent(stage: Stage, code: int, enhanced: str, detail: str) -> Verdict:
 
 def lost_at(stage: Stage, detail: str) -> Verdict:
     """The connection broke or time ran out: before the final dot nothing was taken, after it nobody knows."""
-    result = Result.UNKNOWN if stage is Stage.DOT else Result.REFUSED
-    return Verdict(result, detail)
+    return Verdict(Result.UNKNOWN, detail) if stage is Stage.DOT else _refused(stage, detail)
+
+
+def _refused(stage: Stage, detail: str) -> Verdict:
+    """Before it was told the recipient, the server knew nothing of the message."""
+    return Verdict(Result.REFUSED, detail, outage=stage < Stage.RCPT)

@@ -83,7 +83,7 @@ def verdict_of(answer: httpx.Response) -> Verdict:
     if status in _NOT_NOW or (status == 503 and "retry-after" in answer.headers):
         return Verdict(Result.THROTTLED, detail, wait)
     if status == 503:
-        return Verdict(Result.REFUSED, detail)
+        return Verdict(Result.REFUSED, detail, outage=True)
     if status >= 500:
         return Verdict(Result.UNKNOWN, detail)
     if status in _BAD_US or 300 <= status < 400:

@@ -28,7 +28,8 @@ class Verdict:
     """An attempt's outcome as its adapter classified it.
 
     ``detail`` is made of codes, never of a server's words, which may repeat an address. ``retry_after`` in seconds.
-    ``suppress`` says that the code names the address itself as bad.
+    ``suppress`` says that the code names the address itself as bad, ``outage`` that a refusal came before the provider
+    knew which message it was: nobody's would have fared better.
     """
 
     result: Result
@@ -36,6 +37,7 @@ class Verdict:
     retry_after: float | None = None
     suppress: bool = False
     reference: str = ""
+    outage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ def next_step(verdict: Verdict, capability: Capability, attempt: Attempt) -> Ste
             return Step(Move.RETURNED, "config", delay=BACKOFF_FIRST, burned=False, stop=True)
         case Result.UNSENT:
             return Step(Move.RETURNED, "unsent", burned=False)
+        case Result.REFUSED if verdict.outage:  # for as long as the message may wait, and ever more slowly
+            return Step(Move.RETURNED, "refused", delay=back_off(attempt, attempt.token - 1), burned=False)
         case Result.REFUSED:
             if attempt.attempts + 1 < attempt.limit:
                 return Step(Move.RETURNED, "refused", delay=back_off(attempt))
@@ -139,8 +143,12 @@ def on_unknown(capability: Capability, attempt: Attempt) -> Step:
     return Step(Move.LOST, "unknown", in_doubt=True)
 
 
-def back_off(attempt: Attempt) -> float:
-    """Seconds until the next attempt: doubling, capped, spread by ±20 % by a hash of the attempt, so no herd."""
+def back_off(attempt: Attempt, tried: int | None = None) -> float:
+    """Seconds until the next attempt: doubling, capped, spread by ±20 % by a hash of the attempt, so no herd.
+
+    ``tried`` is what to count instead of the attempts that were burned.
+    """
+    tried = attempt.attempts if tried is None else tried
     jitter = zlib.crc32(f"{attempt.key}\x1f{attempt.token}".encode()) / 0xFFFFFFFF
-    base: float = min(BACKOFF_MOST, BACKOFF_FIRST * 2.0 ** min(attempt.attempts, 16))
+    base: float = min(BACKOFF_MOST, BACKOFF_FIRST * 2.0 ** min(tried, 16))
     return base * (0.8 + 0.4 * jitter)
