@@ -39,5 +39,9 @@ class WentBack(TabijiError):
     """The database has lost what it had committed: nothing that it says of the past can be trusted to be the newest."""
 
 
+class Refused(TabijiError):
+    """The database refuses a value, and no single customer's; the message names the rule and never the value."""
+
+
 class Misconfigured(TabijiError):
     """The process cannot start like this; the message names the setting to change."""

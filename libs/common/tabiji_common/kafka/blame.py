@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from tabiji_common.errors import Retry
+from tabiji_common.errors import Refused, Retry
 from tabiji_common.kafka import store
 from tabiji_common.kafka.transact import Plan, Transactor, Written, rolled_back
 from tabiji_common.postgres import is_data_error
@@ -19,7 +19,7 @@ async def commit(transactor: Transactor, pool: asyncpg.Pool[Any], plan: Plan, fa
     """Commit the plan, without the customers whose values PostgreSQL refuses.
 
     Raises what ``Transactor.commit`` does; where no single customer is to blame, ``Retry`` until ``failures`` says that
-    this was tried often enough.
+    this was tried often enough, and then ``Refused``. PostgreSQL's own text may quote values: it is told to nobody.
     """
     while True:
         try:
@@ -29,10 +29,17 @@ async def commit(transactor: Transactor, pool: asyncpg.Pool[Any], plan: Plan, fa
                 raise
             key = await culprit(transactor, pool, plan)
             if key is None and failures < BLAMELESS:
-                raise Retry("a value was refused, and no customer's alone") from error
+                raise Retry(f"no customer's value alone: {rule(error)}") from None
             if key is None:
-                raise
-            plan.forced[key] = type(error).__name__  # its text may quote a value of the customer's
+                raise Refused(f"no customer's value alone: {rule(error)}") from None
+            plan.forced[key] = type(error).__name__
+
+
+def rule(error: asyncpg.PostgresError) -> str:
+    """What of an error may be told to anybody: its kind, and the names of what was broken."""
+    names = {name: getattr(error, f"{name}_name", None) for name in ("schema", "table", "column", "constraint")}
+    told = "".join(f", {name} {value}" for name, value in names.items() if value)
+    return f"{type(error).__name__}, SQLSTATE {getattr(error, 'sqlstate', None)}{told}"
 
 
 async def culprit(transactor: Transactor, pool: asyncpg.Pool[Any], plan: Plan) -> str | None:
