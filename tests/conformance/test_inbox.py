@@ -2,19 +2,33 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from tabiji_common.kafka.inbox import BATCH, upkeep
+from tabiji_common.clock import LiveClock
+from tabiji_common.clock_guard import ClockGuard
+from tabiji_common.kafka.inbox import BATCH, KEPT, keep_up, upkeep
 from tabiji_common.postgres import connect_pool, migrate
 
 TODAY = date(2026, 3, 10)
 DAY = timedelta(days=1)
 Story = Callable[[Any], Awaitable[None]]
+
+
+class Wall(LiveClock):
+    """A wall clock that stands, and may be ``ahead`` of the machine's."""
+
+    ahead = 0 * DAY
+
+    def now(self) -> datetime:
+        return datetime.combine(TODAY, time(12), UTC) + self.ahead
+
+    def elapsed(self) -> float:
+        return 100.0
 
 
 @pytest.fixture
@@ -92,11 +106,15 @@ def test_days_beyond_the_window_are_dropped_page_views_sooner(told: Callable[[St
         for table in ("inbox", "inbox_page_view"):
             for n in (9, 10, 11):
                 await put(pool, table, date(2026, 3, n))
+        await put(pool, "inbox", date(2026, 3, 18))
         await upkeep(pool, "toy", date(2026, 3, 18))
         assert await where(pool, "inbox_page_view") == {"inbox_page_view_20260311": 1}
-        assert len(await where(pool, "inbox")) == 3
+        assert len(await where(pool, "inbox")) == 4
+        await put(pool, "inbox", date(2026, 3, 10) + 45 * DAY)
         await upkeep(pool, "toy", date(2026, 3, 10) + 45 * DAY)
-        assert await where(pool, "inbox") == {"inbox_20260310": 1, "inbox_20260311": 1}
+        assert sorted(await where(pool, "inbox")) == [
+            f"inbox_{day}" for day in (20260310, 20260311, 20260318, 20260424)
+        ]
         assert "inbox_20260309" not in await partitions(pool, "inbox")
 
     told(story)
@@ -107,8 +125,46 @@ def test_old_identities_without_a_partition_go_too_in_batches(told: Callable[[St
         await put(pool, "inbox", TODAY - 46 * DAY, 2 * BATCH + 10)
         await put(pool, "inbox", TODAY - 45 * DAY, 5)
         await put(pool, "inbox", TODAY + 30 * DAY, 7)
+        await put(pool, "inbox", TODAY)
         await upkeep(pool, "toy", TODAY)
-        assert await where(pool, "inbox") == {"inbox_rest": 12}
+        assert await where(pool, "inbox") == {"inbox_20260310": 1, "inbox_rest": 12}
+
+    told(story)
+
+
+def test_a_clock_alone_drops_nothing(told: Callable[[Story], None]) -> None:
+    async def story(pool: Any) -> None:
+        await upkeep(pool, "toy", TODAY)
+        for table in KEPT:
+            await put(pool, table, TODAY - 2 * DAY)
+            await put(pool, table, TODAY)
+        await upkeep(pool, "toy", TODAY + 400 * DAY)
+        for table in KEPT:
+            assert await where(pool, table) == {f"{table}_20260310": 1, f"{table}_rest": 1}
+
+    told(story)
+
+
+def test_while_the_clock_is_not_believed_nothing_is_dropped_and_days_are_made_at_the_machines_pace(
+    told: Callable[[Story], None],
+) -> None:
+    async def story(pool: Any) -> None:
+        clock = Wall()
+        guard = ClockGuard(clock)
+        await put(pool, "inbox", TODAY - 46 * DAY)
+        await put(pool, "inbox", TODAY + 2 * DAY)
+        clock.ahead = 2 * DAY
+        keeping = asyncio.create_task(keep_up(pool, guard, "toy"))
+        while len(await partitions(pool, "inbox_page_view")) < 5:
+            await asyncio.sleep(0.05)
+        keeping.cancel()
+        assert await partitions(pool, "inbox") == [*(f"inbox_202603{n:02}" for n in (9, 10, 11, 12)), "inbox_rest"]
+        assert await where(pool, "inbox") == {"inbox_20260312": 1, "inbox_rest": 1}
+        guard.accept()
+        keeping = asyncio.create_task(keep_up(pool, guard, "toy"))
+        while "inbox_rest" in await where(pool, "inbox"):
+            await asyncio.sleep(0.05)
+        keeping.cancel()
 
     told(story)
 

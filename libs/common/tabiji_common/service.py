@@ -105,8 +105,6 @@ class Service:
         """Run ``pipeline`` on the turns of ``inputs``; ``inbox`` drops records (of these topics) applied before."""
         once = (inputs if inbox else ()) if isinstance(inbox, bool) else inbox
         self._stateful = (pipeline, frozenset(topic.name for topic in once))
-        if inbox and not self.clock.simulated:
-            self.background(lambda: inbox_upkeep.keep_up(self.pool, self.clock, self.name))
         membership, board = KafkaMembership(self.cluster, self.name), KafkaBoard(self.cluster, self.name)
         reader, probes = KafkaReader(self.cluster), KafkaProbes(self.cluster)
         parts = Parts(self.pool, self.clock, membership, reader, probes, self.producer, board)
@@ -119,6 +117,9 @@ class Service:
             poll_records=self.settings.poll_records,
             release_rate=self.settings.release_rate,
         )
+        guard = self.loop.timers.guard
+        if inbox and not self.clock.simulated:
+            self.background(lambda: inbox_upkeep.keep_up(self.pool, guard, self.name))
 
     def http(self, app: FastAPI) -> None:
         """Serve ``app`` on the service's port."""

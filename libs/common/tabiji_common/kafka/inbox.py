@@ -1,7 +1,7 @@
 """The inbox's upkeep: a partition for each day about to come, none for days beyond the window. Live clock only.
 
 Identities of other days (imported history, clients whose clock is wrong) lie in the default partition and go by age
-too.
+too. No clock drops anything by itself: age is counted from the newest day of which anything has come.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from tabiji_common.clock import Clock
+from tabiji_common.clock_guard import ClockGuard
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.logs import logger
 from tabiji_common.postgres import Connection, is_transient
@@ -28,11 +28,12 @@ BATCH = 5000
 DAY = timedelta(days=1)
 
 
-async def keep_up(pool: asyncpg.Pool[Any], clock: Clock, schema: str) -> None:
+async def keep_up(pool: asyncpg.Pool[Any], guard: ClockGuard, schema: str) -> None:
     """Every hour, for the life of the process; of several processes one does it."""
     while True:
         try:
-            await upkeep(pool, schema, clock.now().date())
+            believed = guard.look()
+            await upkeep(pool, schema, believed.now.date(), drop=not believed.leapt)
             seconds = EVERY
         except Exception as error:
             if not is_transient(error):
@@ -42,22 +43,21 @@ async def keep_up(pool: asyncpg.Pool[Any], clock: Clock, schema: str) -> None:
         await asyncio.sleep(seconds)
 
 
-async def upkeep(pool: asyncpg.Pool[Any], schema: str, today: date) -> bool:
-    """Create what is missing, drop what is too old; ``False`` where another process is at it."""
+async def upkeep(pool: asyncpg.Pool[Any], schema: str, today: date, *, drop: bool = True) -> bool:
+    """Create what is missing, ``drop`` what is too old; ``False`` where another process is at it."""
     async with pool.acquire() as connection:
         lock = f"tabiji-{schema}-inbox"
         if not await connection.fetchval("SELECT pg_try_advisory_lock(hashtext($1))", lock):
             return False
         try:
+            newest = await _newest(connection, today)
             for table, age in KEPT.items():
                 there = await _days(connection, table)
                 for n in DAYS:
                     if today + n * DAY not in there:
                         await _create(connection, table, today + n * DAY)
-                for day in sorted(day for day in there if day < today - age):
-                    await connection.execute(f"DROP TABLE {_name(table, day)}")
-                    await DROPPED()
-                await _empty_rest(connection, table, today - age)
+                if drop and newest:
+                    await _drop(connection, table, there, newest - age)
         finally:
             await connection.execute("SELECT pg_advisory_unlock(hashtext($1))", lock)
     return True
@@ -97,6 +97,21 @@ async def _create(connection: Connection, table: str, day: date) -> None:
             f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{day}') TO ('{day + DAY}')"
         )
         await CREATED()
+
+
+async def _newest(connection: Connection, today: date) -> date | None:
+    """The newest day that anything is known of, but none after ``today``."""
+    each = " UNION ALL ".join(f"SELECT max(day) AS day FROM {table} WHERE day <= $1" for table in KEPT)  # noqa: S608 - literals
+    newest: date | None = await connection.fetchval(f"SELECT max(day) FROM ({each}) AS each", today)  # noqa: S608 - literals
+    return newest
+
+
+async def _drop(connection: Connection, table: str, there: set[date], first: date) -> None:
+    """Everything of days before ``first``."""
+    for day in sorted(day for day in there if day < first):
+        await connection.execute(f"DROP TABLE {_name(table, day)}")
+        await DROPPED()
+    await _empty_rest(connection, table, first)
 
 
 async def _empty_rest(connection: Connection, table: str, first: date) -> None:
