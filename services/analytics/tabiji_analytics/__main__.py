@@ -15,9 +15,12 @@ from tabiji_analytics.adapters.zones import settle
 from tabiji_analytics.api import create_app
 from tabiji_analytics.pipeline import INPUTS, Projection
 from tabiji_analytics.settings import AnalyticsSettings
+from tabiji_common import parked
+from tabiji_common.commands import UnparkAnalytics
 from tabiji_common.logs import logger
 from tabiji_common.postgres import connect_pool, is_transient
 from tabiji_common.service import Service
+from tabiji_common.topics import ANALYTICS_COMMANDS
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 log = logger(__name__)
@@ -31,7 +34,11 @@ def main() -> None:
         patient = await connect_pool(settings.postgres_dsn, service.name, size=2, patient=True)
         await settle(patient, settings.zones)
         service.stateful(Projection(books()), INPUTS)
-        service.http(create_app(settings, Views(service.pool, patient), patient))
+        app = create_app(settings, Views(service.pool, patient), patient)
+        parked.add_routes(
+            app, service.pool, service.producer.append, service.clock, ANALYTICS_COMMANDS, UnparkAnalytics
+        )
+        service.http(app)
 
         async def watch() -> None:
             while True:

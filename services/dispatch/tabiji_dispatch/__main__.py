@@ -8,6 +8,8 @@ import secrets
 from datetime import timedelta
 from pathlib import Path
 
+from tabiji_common import parked
+from tabiji_common.commands import UnparkDispatch
 from tabiji_common.secret import check_secret, require_secret
 from tabiji_common.service import Service
 from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, ENGAGEMENTS, SENDS
@@ -111,7 +113,9 @@ async def build(service: Service) -> None:
     service.stateful(pipeline, INPUTS, inbox=ONCE)
     service.background(settle)
     service.background(restore.run)
-    service.http(build_app(PostgresDesk(pool, secret), restore, service.producer.append, clock, service.wake))
+    app = build_app(PostgresDesk(pool, secret), restore, service.producer.append, clock, service.wake)
+    parked.add_routes(app, pool, service.producer.append, clock, DISPATCH_COMMANDS, UnparkDispatch)
+    service.http(app)
 
 
 def main() -> None:

@@ -181,7 +181,8 @@ class Dispatch:
         flying = self._couriers.in_flight()  # before the rows: what ends in between counts as in flight
         found = await self._store.truth.open(tx, sorted(turn.owned))
         self._watched = watch(found, flying, self._watched, moment.elapsed)
-        ended = over(found, self._watched, self._terms, moment)
+        overdue = over(found, self._watched, self._terms, moment)
+        ended = [one for one in overdue if turn.takes(one.delivery.customer_key)]
         if ended:
             settlements = [lost(one, self._terms, moment) for one in ended]
             notes.ended += await self._store.truth.settle(settlements, tx)
@@ -210,7 +211,7 @@ class Dispatch:
             notes.more = True
             return
         claims = self._store.claims
-        found = await claims.candidates(tx, reach)
+        found = [one for one in await claims.candidates(tx, reach) if turn.takes(one.delivery.customer_key)]
         quotas = await self._quotas(tx, found, moment)
         brakes = await self._brakes(tx, found, controls, turn.now)
         reasons = {key: brake.reason for key, brake in brakes.items()}
@@ -281,6 +282,7 @@ class Dispatch:
 
     async def _announce(self, tx: Connection, turn: Turn, applied: Applied, notes: Notes) -> None:
         """Ends into the outbox, each once: the mark and the record are one commit."""
-        notes.announced = await self._store.announcements.announce(tx, notes.ended, sorted(turn.owned))
+        ended = await self._store.announcements.announce(tx, notes.ended, sorted(turn.owned))
+        notes.announced = [one for one in ended if turn.takes(one.delivery.customer_key)]
         applied.records += [announcement(ended, turn.now) for ended in notes.announced]
         await IN_ANNOUNCE()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from tabiji_common import parked
 from tabiji_common.postgres import is_transient
 from tabiji_common.service import Service
 from tabiji_journey import metrics
@@ -42,7 +43,9 @@ async def build(service: Service) -> None:
     pipeline = JourneyPipeline(PublishedJourneys(shop), customers, StoredClockwork(), timers=settings.timer_customers)
     service.stateful(pipeline, INPUTS, inbox=True)
     schema = await asyncio.to_thread(SCHEMA.read_bytes)
-    service.http(make_app(publisher, views, service.producer, service.clock, settings.workspace, schema))
+    app = make_app(publisher, views, service.producer, service.clock, settings.workspace, schema)
+    parked.add_list(app, service.pool)
+    service.http(app)
 
     async def measure() -> None:
         while True:

@@ -8,10 +8,9 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from tabiji_common import commands
+from tabiji_common import commands, parked
 from tabiji_common.clock import Clock
-from tabiji_common.errors import Retry
-from tabiji_common.topics import JOURNEY_COMMANDS, customer_key, derived_id
+from tabiji_common.topics import JOURNEY_COMMANDS, customer_key
 from tabiji_common.web import Refused, install_errors
 from tabiji_journey.adapters.publish import Publisher
 from tabiji_journey.adapters.views import Views
@@ -19,7 +18,6 @@ from tabiji_journey.domain.loader import DefinitionError
 from tabiji_journey.ports import Commands
 
 LONGEST_DOCUMENT = 256 * 1024
-SOURCE = "tabiji/journey/api"
 _NEXT: dict[str, type[commands.JourneyCommand]] = {
     "exit": commands.Exit,
     "enroll": commands.Enroll,
@@ -106,17 +104,7 @@ def _customer_routes(app: FastAPI, views: Views, producer: Commands, clock: Cloc
         if verb not in _NEXT:
             raise Refused(404, f"must be one of {', '.join(_NEXT)}", "verb")
         body = _command(verb, workspace, customer, await request.body())
-        now = clock.now()
-        asked = request.headers.get("idempotency-key") or clock.wall().isoformat()
-        id_ = derived_id("command", verb, workspace, customer, asked)
-        record = JOURNEY_COMMANDS.record(body, id=id_, source=SOURCE, occurred_at=now, accepted_at=now, type=verb)
-        try:
-            await producer.append([record])
-        except Retry as error:
-            raise Refused(
-                503, "the log did not take it; ask again with the same Idempotency-Key", retry_after=1
-            ) from error
-        return _json({"id": id_}, 202)
+        return _json({"id": await parked.ask(request, producer.append, clock, JOURNEY_COMMANDS, verb, body)}, 202)
 
 
 def _command(verb: str, workspace: str, customer: str, raw: bytes) -> commands.JourneyCommand:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 
 from tabiji_cli.stack.ports import free_port
@@ -75,6 +76,10 @@ class Analytics:
             answer.raise_for_status()
             return answer.json()
 
+    async def post(self, path: str) -> None:
+        async with httpx.AsyncClient() as client:
+            (await client.post(f"http://127.0.0.1:{self.port}{path}")).raise_for_status()
+
     async def until(self, path: str, holds: Callable[[Any], bool]) -> Any:
         for _ in range(600):
             try:
@@ -135,6 +140,27 @@ async def test_from_the_log_to_the_views_and_a_clean_stop(
         assert len(cohort["rows"]) == 3
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 30) == 0
+
+
+async def test_a_parked_customer_goes_on_when_asked(
+    kafka: Any, database: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    async with running(kafka, database, topic_prefix, tmp_path) as (analytics, producer):
+        analytics.start()
+        await analytics.until("/v1/parked", lambda found: found == {"parked": []})
+        connection = await asyncpg.connect(database, server_settings={"search_path": "analytics"})
+        await connection.execute("ALTER TABLE order_fact ADD CONSTRAINT sour CHECK (customer <> 'c1')")
+        await producer.append([bought(f"c{n}", m) for n in range(CUSTOMERS_EACH) for m in range(3)])
+
+        (row,) = (await analytics.until("/v1/parked", lambda found: found["parked"]))["parked"]
+        assert (row["workspace"], row["customer"], row["error"]) == ("demo", "c1", "CheckViolationError")
+        await analytics.until(
+            "/v1/views/new_vs_existing?tz=UTC", lambda found: _orders(found) == 3 * (CUSTOMERS_EACH - 1)
+        )
+        await connection.execute("ALTER TABLE order_fact DROP CONSTRAINT sour")
+        await connection.close()
+        await analytics.post("/v1/customers/demo/c1/unpark")
+        await all_there(analytics)
 
 
 async def test_killed_before_the_commit_nothing_is_lost_and_nothing_counts_twice(

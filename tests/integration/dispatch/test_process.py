@@ -65,6 +65,43 @@ async def test_with_another_secret_than_ingest_has_it_does_not_start(
         assert "TABIJI_WORKSPACE_SECRET is not the one" in home.log.read_text()
 
 
+async def test_a_customer_whose_message_is_refused_is_parked_alone_and_goes_on_when_asked(
+    kafka: Any, database: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """The refused value comes with no record: it is written when the message is claimed."""
+    async with (
+        Sink() as sink,
+        Receiver() as receiver,
+        house(kafka, database, topic_prefix, tmp_path, providers(sink, receiver)) as home,
+    ):
+        home.start()
+        await home.settle()
+        await home.rows("ALTER TABLE body ADD CONSTRAINT sour CHECK (customer_key <> 'demo:c3')")
+        async with httpx.AsyncClient(base_url=home.url) as http:
+
+            async def parked() -> list[tuple[Any, ...]]:
+                rows = (await http.get("/v1/parked")).json()["parked"]
+                return [(row["workspace"], row["customer"], row["error"]) for row in rows]
+
+            async def let_go() -> bool:
+                return not await parked() and await all_sent(home)
+
+            switch = {"scope": "global", "on": True}
+            await http.put("/v1/switches", json=switch)
+            await home.send(load(0))
+            await home.settle()
+            assert await parked() == []
+            await http.put("/v1/switches", json=switch | {"on": False})
+            await home.settle()
+            assert await parked() == [("demo", "c3", "CheckViolationError")]
+            left = await home.rows("SELECT DISTINCT customer FROM delivery WHERE state <> 'sent'")
+            assert [row[0] for row in left] == ["c3"]
+            assert len(sink.keys()) == len(receiver.acted) == CUSTOMERS_A_ROUND - 1
+            await home.rows("ALTER TABLE body DROP CONSTRAINT sour")
+            assert (await http.post("/v1/customers/demo/c3/unpark")).status_code == 202
+            await until(let_go)
+
+
 async def erase(home: House) -> None:
     now = LiveClock().now()
     erased = events.Erased(workspace="demo", customer="c3")

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tabiji_common import parked
 from tabiji_common.clock import SteppedClock
 from tabiji_common.errors import Retry
 from tabiji_common.topics import Record
@@ -42,6 +43,7 @@ def log() -> Log:
 @pytest.fixture
 async def http(desk: Desk, log: Log) -> AsyncIterator[httpx.AsyncClient]:
     app = make_app(desk.publisher, desk.views, log, SteppedClock(MONDAY), "w")
+    parked.add_list(app, desk.pool)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://journey") as client:
         yield client
 
@@ -143,6 +145,13 @@ async def test_a_command_that_the_log_may_not_have_is_not_said_to_be_taken(http:
     log.broken = True
     answer = await http.post("/v1/customers/w/ann/exit", json={"journey": "cart"})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+async def test_who_is_parked_is_listed_with_the_error(desk: Desk, http: httpx.AsyncClient) -> None:
+    assert (await http.get("/v1/parked")).json() == {"parked": []}
+    await desk.pool.execute("INSERT INTO parked (key, p, since, error) VALUES ('w:ann:1', 0, $1, 'boom')", MONDAY)
+    (row,) = (await http.get("/v1/parked")).json()["parked"]
+    assert (row["workspace"], row["customer"], row["error"], row["records"]) == ("w", "ann:1", "boom", 0)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b'{"journey": 3}', b"{}"])

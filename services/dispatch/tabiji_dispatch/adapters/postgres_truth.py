@@ -49,6 +49,7 @@ ON CONFLICT (scope, workspace, name) DO NOTHING
 """
 _OPEN = f"""
 SELECT {DELIVERY}, d.lease_until, d.claimed_by FROM delivery d WHERE d.state = 'sending' AND d.p = ANY($1)
+    AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.key = d.customer_key)
 """  # noqa: S608 - constants of this module
 _SENT_TO = """
 SELECT DISTINCT ON (a.message_key) a.message_key, a.address
