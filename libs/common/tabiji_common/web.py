@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+
+from tabiji_common.errors import Retry
+from tabiji_common.postgres import is_transient
 
 
 class Refused(Exception):
@@ -26,7 +30,10 @@ def refusal(status: int, rule: str, field: str = "", *, retry_after: int | None 
 
 
 def install_errors(app: FastAPI) -> None:
-    """Make every refusal of ``app`` look the same: the field and the rule, never a trace."""
+    """Make every refusal of ``app`` look the same: the field and the rule, never a trace.
+
+    A log or a database that is away is 503 with ``Retry-After``; nobody is told that something was taken then.
+    """
 
     async def refused(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Refused)  # noqa: S101 - registered for this class only
@@ -43,6 +50,17 @@ def install_errors(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})  # RFC 9110, 15.5.6: a 405 says which methods there are
         return answer
 
+    async def untaken(_: Request, __: Exception) -> JSONResponse:
+        return refusal(503, "the log did not take it; ask again, with the same Idempotency-Key", retry_after=1)
+
+    async def away(_: Request, error: Exception) -> JSONResponse:
+        if not is_transient(error):
+            raise error
+        return refusal(503, "the database does not answer", retry_after=1)
+
+    app.add_exception_handler(Retry, untaken)
+    for infrastructure in (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+        app.add_exception_handler(infrastructure, away)
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)

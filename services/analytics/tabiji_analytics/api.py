@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -18,7 +17,6 @@ from tabiji_analytics.adapters.recompute import recompute
 from tabiji_analytics.adapters.views import Row, Views
 from tabiji_analytics.domain.catalog import VIEWS, View
 from tabiji_analytics.settings import AnalyticsSettings
-from tabiji_common.postgres import is_transient
 from tabiji_common.web import Refused, install_errors
 
 
@@ -49,8 +47,10 @@ def create_app(settings: AnalyticsSettings, views: Views, patient: asyncpg.Pool[
         whose = workspace or settings.workspace
         if "\0" in whose:
             raise Refused(400, "must be text without NUL", "workspace")
-        with _answering():
+        try:
             rows = await views.rows(asked, whose, zone, currency.upper() or None)
+        except asyncpg.InvalidParameterValueError as error:  # Python knows more zones than it may
+            raise Refused(400, "must be a zone that the database knows", "tz") from error
         if format == "csv":
             return Response(_csv(asked, rows), media_type="text/csv; charset=utf-8")
         document = {"view": name, "workspace": whose, "zone": zone if asked.zoned else None, "columns": asked.columns}
@@ -61,24 +61,9 @@ def create_app(settings: AnalyticsSettings, views: Views, patient: asyncpg.Pool[
     async def drift() -> Response:
         """Recompute every view from facts now, and list the cells that differ; ``drift`` 0 is what is promised."""
         async with one_at_a_time:
-            with _answering():
-                found = await recompute(patient)
-            return _json(found.plain())
+            return _json((await recompute(patient)).plain())
 
     return app
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """A database that is away is 503; a zone that it does not know although Python does is 400."""
-    try:
-        yield
-    except asyncpg.InvalidParameterValueError as error:
-        raise Refused(400, "must be a zone that the database knows", "tz") from error
-    except Exception as error:
-        if is_transient(error):
-            raise Refused(503, "the database does not answer", retry_after=1) from error
-        raise
 
 
 def _zone(name: str) -> str:
