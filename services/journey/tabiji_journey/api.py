@@ -47,7 +47,7 @@ def make_app(
 
     @app.get("/v1/conservation")
     async def conservation() -> Response:
-        """Entered = waiting + finished + exited, by journey; ``lost`` counts who is missing or stuck."""
+        """Entered = waiting + finished + exited, by journey; ``lost`` is who is missing or waits without a timer."""
         rows = await views.conservation(clock.now())
         lost = sum(abs(row["balance"]) + row["stuck"] for row in rows)
         return _json({"lost": lost, "journeys": rows})

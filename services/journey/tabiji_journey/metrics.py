@@ -32,8 +32,13 @@ ERASED = Counter("tabiji_journey_erased_total", "Customers forgotten")
 WAITING = Gauge("tabiji_journey_waiting_enrollments", "Enrollments that wait", ["journey"])
 STUCK = Gauge(
     "tabiji_journey_stuck_enrollments",
-    "Enrollments that wait for nothing: no timer, or an overdue one; paused and parked aside",
+    "Enrollments that wait without a timer: nothing will move them; 0 is right; paused and parked aside",
 )
+OVERDUE = Gauge(
+    "tabiji_journey_overdue_enrollments",
+    "Enrollments whose timer is more than a minute past: kept back by the release rate or a guard, or not owned",
+)
+MISCOUNTED = Gauge("tabiji_journey_miscounted_enrollments", "How far the running counts are from the rows; 0 is right")
 PAUSED = Gauge("tabiji_journey_paused_enrollments", "Enrollments whose timers are held by a pause")
 PARKED_WAITING = Gauge("tabiji_journey_parked_enrollments", "Enrollments of parked customers")
 UNBALANCED = Gauge(
@@ -73,6 +78,8 @@ def show(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         WAITING.labels(row["journey"]).inc(row["waiting"])
     STUCK.set(sum(row["stuck"] for row in rows))
+    OVERDUE.set(sum(row["overdue"] for row in rows))
+    MISCOUNTED.set(sum(row["miscounted"] for row in rows))
     PAUSED.set(sum(row["paused"] for row in rows))
     PARKED_WAITING.set(sum(row["parked"] for row in rows))
     UNBALANCED.set(sum(abs(row["balance"]) for row in rows))

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
 from tabiji_common import commands, events
 from tabiji_common.clock import EPOCH
@@ -11,6 +12,7 @@ from tabiji_common.commands import CancelMessage, Handover
 from tabiji_common.kafka import store
 from tabiji_common.kafka.outbox import Row
 from tabiji_common.topics import Mode
+from tabiji_journey import metrics
 from tabiji_journey.domain import advance as engine
 from tests.integration.journey.desk import Desk, open_desk
 from tests.unit.journey.pipeline.people import CART, MONDAY, THANKS, after, cart, order, outcome, received
@@ -86,6 +88,17 @@ async def test_a_lost_timer_is_seen_as_stuck(desk: Desk) -> None:
     await desk.pool.execute("DELETE FROM timer")
     (row,) = await desk.views.conservation(MONDAY)
     assert row["stuck"] == 1
+
+
+async def test_an_overdue_timer_is_shown_and_nobody_is_stuck(desk: Desk) -> None:
+    """After an outage timers are released at a set rate: late is not lost."""
+    await desk.takes(received(cart("c1"), "e1", MONDAY))
+    await desk.pool.execute("UPDATE state_count SET n = n + 2")
+    rows = await desk.views.conservation(after(days=3))
+    assert [(row["stuck"], row["overdue"], row["miscounted"]) for row in rows] == [(0, 1, 2)]
+    metrics.show(rows)
+    shown = (metrics.STUCK, metrics.OVERDUE, metrics.MISCOUNTED)
+    assert [REGISTRY.get_sample_value(next(iter(gauge.describe())).name) for gauge in shown] == [0, 1, 2]
 
 
 async def test_a_send_that_has_not_left_is_withdrawn_and_one_that_has_is_cancelled(desk: Desk) -> None:

@@ -47,15 +47,17 @@ _WAITING = """
 SELECT e.workspace, e.journey,
   count(*) FILTER (WHERE k.key IS NOT NULL) AS parked,
   count(*) FILTER (WHERE k.key IS NULL AND (s.paused IS NOT NULL OR t.held)) AS paused,
-  count(*) FILTER (WHERE k.key IS NULL AND s.paused IS NULL AND t.held IS NOT TRUE
-                   AND (t.enrollment IS NULL OR t.due_at < $1)) AS stuck
+  count(*) FILTER (WHERE k.key IS NULL AND s.paused IS NULL AND t.enrollment IS NULL) AS stuck,
+  count(*) FILTER (WHERE k.key IS NULL AND s.paused IS NULL AND NOT t.held AND t.due_at < $1) AS overdue
 FROM enrollment e LEFT JOIN timer t ON t.enrollment = e.id LEFT JOIN parked k ON k.key = e.customer
 LEFT JOIN journey_state s ON s.workspace = e.workspace AND s.journey = e.journey
 WHERE e.status = 'waiting' GROUP BY 1, 2
 """
 
+_WAITING_FOR = ("parked", "paused", "stuck", "overdue")
+
 OVERDUE = timedelta(minutes=1)
-"""A timer that much past its time should have fired."""
+"""A timer that much past its time is one that something keeps back: the release rate, a guard, or no owner."""
 
 
 class Views:
@@ -89,8 +91,9 @@ class Views:
     async def conservation(self, now: datetime) -> list[Row]:
         """For every journey: entered by the ledger, and where they all are.
 
-        ``balance`` and ``stuck`` are 0 when nobody is lost; ``miscounted`` is how far the running counts are from the
-        rows.
+        ``balance`` and ``stuck`` (who waits without a timer) are 0 when nobody is lost; ``miscounted`` is how far the
+        running counts are from the rows. ``overdue`` is no loss: after an outage timers fire at a set rate, and after a
+        leap of the clock or a restore they wait for a person.
         """
         async with (
             self._pool.acquire() as connection,
@@ -107,8 +110,8 @@ def _balance(entered: list[Any], standing: list[Any], counted: list[Any], waitin
     found: dict[tuple[str, str], Row] = {}
 
     def row_of(row: Any) -> Row:
-        empty: Row = {"entered": 0, "waiting": 0, "finished": 0, "exited": {}, "parked": 0, "paused": 0, "stuck": 0}
-        return found.setdefault((row["workspace"], row["journey"]), {**empty, "miscounted": 0})
+        empty: Row = {"entered": 0, "waiting": 0, "finished": 0, "exited": {}, "miscounted": 0}
+        return found.setdefault((row["workspace"], row["journey"]), {**empty, **dict.fromkeys(_WAITING_FOR, 0)})
 
     for row in entered:
         row_of(row)["entered"] = row["n"]
@@ -118,7 +121,7 @@ def _balance(entered: list[Any], standing: list[Any], counted: list[Any], waitin
         else:
             row_of(row)[row["status"]] = row["n"]
     for row in waiting:
-        row_of(row).update({name: row[name] for name in ("parked", "paused", "stuck")})
+        row_of(row).update({name: row[name] for name in _WAITING_FOR})
     for row in _differences(standing, counted):
         row_of(row)["miscounted"] += row["n"]
     for row in found.values():
