@@ -3,10 +3,12 @@
 import ast
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from tabiji_common import runtime_schema
 from tests.architecture.tree import ROOT, committed_files, modules, python_files
 
 LONGEST_MODULE = 300
@@ -103,3 +105,19 @@ def test_no_module_has_grown_beyond_what_one_reads_in_a_sitting() -> None:
         if (lines := len(module.path.read_text("utf-8").splitlines())) > LONGEST_MODULE
     }
     assert long == {}
+
+
+def test_the_operators_page_names_every_metric_and_table_of_the_runtime() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    declared = (ROOT / "libs" / "common" / "tabiji_common" / "metrics.py").read_text("utf-8")
+    names = {*re.findall(r'"(tabiji_runtime_\w+)"', declared), *runtime_schema.metadata.tables}
+    assert {name for name in names if f"`{name}`" not in page} == set()
+
+
+@pytest.mark.parametrize("service", ["journey", "dispatch", "analytics"])
+def test_a_service_card_names_the_tables_that_there_are(service: str) -> None:
+    tables = import_module(f"tabiji_{service}.adapters.tables").metadata.tables
+    card = (ROOT / "services" / service / "README.md").read_text("utf-8")
+    families = {name.rpartition("_")[2] for name in re.findall(r"`\*_(\w+)`", card)}
+    missing = {name for name in tables if f"`{name}`" not in card and name.rpartition("_")[2] not in families}
+    assert missing == set()
