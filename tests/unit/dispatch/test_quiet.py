@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tabiji_dispatch.domain.quiet import QuietHours, instant, quiet_until, zone_of
+from tabiji_common.civil import instant_of
+from tabiji_dispatch.domain.quiet import QuietHours, quiet_until, zone_of
 
 NIGHT = QuietHours()
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -51,12 +52,18 @@ def test_a_window_within_a_day_and_none_at_all() -> None:
 
 def test_a_time_that_does_not_exist_becomes_the_first_instant_after_it() -> None:
     berlin = ZoneInfo("Europe/Berlin")
-    assert instant(datetime(2024, 3, 31, 2, 30), berlin) == datetime(2024, 3, 31, 1, 0, tzinfo=UTC)  # noqa: DTZ001
+    assert instant_of(datetime(2024, 3, 31, 2, 30), berlin) == datetime(2024, 3, 31, 1, 0, tzinfo=UTC)  # noqa: DTZ001
+
+
+def test_fractions_of_a_second_in_a_gap_end_with_it() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    lost = datetime(2024, 3, 31, 2, 30, 0, 250_000)  # noqa: DTZ001
+    assert instant_of(lost, berlin) == datetime(2024, 3, 31, 1, 0, tzinfo=UTC)
 
 
 def test_a_time_that_comes_twice_is_the_first() -> None:
     berlin = ZoneInfo("Europe/Berlin")
-    assert instant(datetime(2024, 10, 27, 2, 30), berlin) == datetime(2024, 10, 27, 0, 30, tzinfo=UTC)  # noqa: DTZ001
+    assert instant_of(datetime(2024, 10, 27, 2, 30), berlin) == datetime(2024, 10, 27, 0, 30, tzinfo=UTC)  # noqa: DTZ001
 
 
 def test_a_zone_that_is_none_is_the_workspaces() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tabiji_common.civil import instant_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +32,7 @@ def quiet_until(now: datetime, zone: ZoneInfo, hours: QuietHours) -> datetime | 
     day = local.date()
     if local.time() >= hours.end:
         day += timedelta(days=1)
-    return instant(datetime.combine(day, hours.end), zone)
-
-
-def instant(civil: datetime, zone: ZoneInfo) -> datetime:
-    """The UTC instant of a civil time: the first of two, and the first valid one after a gap."""
-    first = civil.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if first.astimezone(zone).replace(tzinfo=None) == civil:
-        return first
-    low, high = civil.replace(tzinfo=zone, fold=1).astimezone(UTC), first
-    offset = high.astimezone(zone).utcoffset()
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        if middle.astimezone(zone).utcoffset() == offset:
-            high = middle
-        else:
-            low = middle
-    return high.replace(microsecond=0)
+    return instant_of(datetime.combine(day, hours.end), zone)
 
 
 @lru_cache(maxsize=1024)

@@ -1,16 +1,16 @@
-"""Civil time + zone + policy -> instant, in this one place.
+"""When waits end in civil time: the same time of another day, the next allowed time, the next window.
 
-Policy: a local time that a clock change leaves out is the first valid instant after the gap; one that comes twice is
-the first of the two. Weekdays count from Monday = 0 and an empty set is no restriction.
+Weekdays count from Monday = 0 and an empty set is no restriction.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from tabiji_common.civil import instant_of
 from tabiji_journey.domain.durations import Duration
 
 _DAY = timedelta(days=1)
@@ -53,24 +53,8 @@ def valid_zone(name: str) -> bool:
 
 
 def resolve(local: datetime, zone: str) -> datetime:
-    """The instant (UTC) of a naive local time in ``zone``, by the policy above."""
-    tz = _zone(zone)
-    first = local.replace(tzinfo=tz, fold=0).astimezone(UTC)
-    if first.astimezone(tz).replace(tzinfo=None) == local:
-        return first
-    return _end_of_gap(local.replace(tzinfo=tz, fold=1).astimezone(UTC), first, tz)
-
-
-def _end_of_gap(before: datetime, after: datetime, tz: ZoneInfo) -> datetime:
-    """The first instant after the clock change that lies between two instants."""
-    offset = before.astimezone(tz).utcoffset()
-    while after - before > timedelta(seconds=1):
-        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
-        if middle.astimezone(tz).utcoffset() == offset:
-            before = middle
-        else:
-            after = middle
-    return after
+    """The instant (UTC) of a naive local time; see ``tabiji_common.civil`` for gaps and overlaps."""
+    return instant_of(local, _zone(zone))
 
 
 def local_of(instant: datetime, zone: str) -> datetime:
@@ -122,18 +106,6 @@ def inside(instant: datetime, window: Window, weekdays: frozenset[int], zone: st
         for day in (today - _DAY, today)
         for opens, closes in (_span(day, window, zone),)
     )
-
-
-def end_of(instant: datetime, window: Window, zone: str) -> datetime:
-    """When the window that ``instant`` lies in ends; ``instant`` itself if it lies in none (quiet hours: send then)."""
-    today = local_of(instant, zone).date()
-    ends = [
-        closes
-        for day in (today - _DAY, today)
-        for opens, closes in (_span(day, window, zone),)
-        if opens <= instant < closes
-    ]
-    return max(ends, default=instant)
 
 
 def _span(day: date, window: Window, zone: str) -> tuple[datetime, datetime]:
