@@ -209,10 +209,16 @@ class Yard:
 
 
 @contextmanager
-def yard(kafka: Any, database: str, prefix: str, zygote: Zygote, *, partitions: int = 4) -> Iterator[Yard]:
+def yard(
+    kafka: Any, database: str, prefix: str, zygote: Zygote, *, partitions: int = 4, replication: int = 1
+) -> Iterator[Yard]:
     """An installation for one test; every process it started is gone afterwards."""
     settings = Settings(
-        kafka_bootstrap=kafka.bootstrap, postgres_dsn=database, topic_prefix=prefix, partitions=partitions
+        kafka_bootstrap=kafka.bootstrap,
+        postgres_dsn=database,
+        topic_prefix=prefix,
+        partitions=partitions,
+        replication=replication,
     )
     inputs = (*TOPICS, JOURNEY_COMMANDS)
     names = [topic.name for topic in (*inputs, TRANSITIONS, SENDS)]

@@ -20,7 +20,10 @@ from tabiji_common.postgres import connect_pool, migrate
 from tests.conformance.harness import Yard, yard
 from tests.conformance.zygote import Zygote
 from tests.faults.system import System, system
+from tests.faults.trio import REPLICAS, Trio
 from tests.integration.dispatch.house import House, house
+from tests.integration.ingest.harness import House as Ingest
+from tests.integration.ingest.harness import house as ingest
 from tests.stack import delete_topics
 
 T = TypeVar("T")
@@ -33,6 +36,21 @@ class Ground:
     kafka: Any
     postgres: Any
     zygote: Zygote
+    replication: int = 1
+    home: Path | None = None
+    _trio: Trio | None = None
+
+    async def of_three(self) -> Ground:
+        """The same with three brokers, replication 3; they stay up for the next who asks."""
+        assert self.home is not None
+        self._trio = self._trio or Trio(self.home)
+        await asyncio.to_thread(self._trio.start)
+        return Ground(self._trio, self.postgres, self.zygote, REPLICAS)
+
+    def close(self) -> None:
+        """End what was started on the way."""
+        if self._trio is not None:
+            self._trio.stop()
 
     @asynccontextmanager
     async def plot(self) -> AsyncIterator[tuple[str, str, Path]]:
@@ -50,7 +68,19 @@ class Ground:
     @asynccontextmanager
     async def toys(self) -> AsyncIterator[Yard]:
         """A yard of toys."""
-        async with self.plot() as (dsn, prefix, _), threaded(yard(self.kafka, dsn, prefix, self.zygote)) as made:
+        async with self.plot() as (dsn, prefix, _), threaded(self._yard(dsn, prefix)) as made:
+            yield made
+
+    def _yard(self, dsn: str, prefix: str) -> AbstractContextManager[Yard]:
+        return yard(self.kafka, dsn, prefix, self.zygote, replication=self.replication)
+
+    @asynccontextmanager
+    async def ingest(self) -> AsyncIterator[Ingest]:
+        """Ingest alone."""
+        async with (
+            self.plot() as (dsn, prefix, folder),
+            threaded(ingest(self.kafka, dsn, prefix, folder, replication=self.replication)) as made,
+        ):
             yield made
 
     @asynccontextmanager
@@ -104,11 +134,13 @@ def ground() -> Iterator[Ground]:
     home.chmod(0o711)  # PostgreSQL's user under root may enter
     kafka, postgres = KafkaServer(home, free_port(), heap_mb=512), PostgresServer(home, free_port())
     zygote = Zygote()
+    place = Ground(kafka, postgres, zygote, home=home)
     try:
         kafka.start()
         postgres.start()
-        yield Ground(kafka, postgres, zygote)
+        yield place
     finally:
+        place.close()
         zygote.stop()
         kafka.stop()
         postgres.stop()

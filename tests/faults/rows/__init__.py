@@ -2,7 +2,20 @@
 
 from importlib import import_module
 
-FAMILIES = ("ingest", "runtime", "stores", "dispatch", "wire", "time", "history", "torture", "planted")
+FAMILIES = (
+    "ingest",
+    "broker",
+    "runtime",
+    "stores",
+    "cluster",
+    "cut",
+    "dispatch",
+    "wire",
+    "time",
+    "history",
+    "torture",
+    "planted",
+)
 
 
 def register() -> None:

@@ -45,12 +45,6 @@ async def progress(toys: Any) -> float:
     return loop.time() - begun
 
 
-@row(5, runs=10, note="one broker, killed twice a run; three brokers are not built")
-async def broker_killed(place: Ground, seed: int) -> Figures:
-    """One broker, killed and started under load. With an inbox: an append whose ack was lost is in the log twice."""
-    return await strike(place, place.kafka, 2)
-
-
 @row(
     12,
     runs=12,

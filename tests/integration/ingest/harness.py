@@ -149,9 +149,15 @@ def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
 
 
 @contextmanager
-def house(kafka: Any, database: str, topic_prefix: str, home: Path) -> Iterator[House]:
+def house(kafka: Any, database: str, topic_prefix: str, home: Path, *, replication: int = 1) -> Iterator[House]:
     """An installation for one test, with one key of each scope; its process is gone afterwards."""
-    settings = Settings(kafka_bootstrap=kafka.bootstrap, postgres_dsn=database, topic_prefix=topic_prefix, partitions=4)
+    settings = Settings(
+        kafka_bootstrap=kafka.bootstrap,
+        postgres_dsn=database,
+        topic_prefix=topic_prefix,
+        partitions=4,
+        replication=replication,
+    )
     asyncio.run(create_topics(settings))
     made = House(settings, home)
     made.start()
