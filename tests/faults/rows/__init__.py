@@ -5,6 +5,7 @@ from importlib import import_module
 FAMILIES = (
     "ingest",
     "broker",
+    "overload",
     "runtime",
     "stores",
     "cluster",

@@ -145,11 +145,14 @@ async def watch(pid: int, sizes: list[float]) -> None:
         await asyncio.sleep(0.25)
 
 
-async def overload(house: House, sizes: list[float]) -> tuple[Ledger, Ledger]:
+async def overload(
+    house: House, sizes: list[float], calibration: float = CALIBRATION, seconds: float = OVERLOAD
+) -> tuple[Ledger, Ledger]:
+    """What it takes when nobody presses, then ``FACTOR`` times that; ``sizes`` gets its memory meanwhile."""
     assert house.process is not None
-    calm = await closed_loop(house.port, CALIBRATION)
+    calm = await closed_loop(house.port, calibration)
     watching = asyncio.create_task(watch(house.process.pid, sizes))
-    storm = await open_loop(house.port, FACTOR * calm.answers[200] / calm.seconds, OVERLOAD)
+    storm = await open_loop(house.port, FACTOR * calm.answers[200] / calm.seconds, seconds)
     watching.cancel()
     return calm, storm
 
