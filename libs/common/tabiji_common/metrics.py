@@ -29,7 +29,7 @@ PUBLISHED = Counter("tabiji_runtime_published_total", "Outbox records acked by K
 OUTBOX = Gauge("tabiji_runtime_outbox_records", "Outbox records not yet acked", ["group"])
 TOO_LARGE = Counter(
     "tabiji_runtime_too_large_total",
-    "Outbox records that the broker takes none of the size of; they stay there",
+    "Outgoing records too large for the broker: they stay in the outbox, or their cause is dead-lettered",
     ["group"],
 )
 HELD = Gauge("tabiji_runtime_held_records", "Sends that wait for their barrier", ["group"])

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from tabiji_common.cause import Cause, answering
-from tabiji_common.errors import Reject, Retry
+from tabiji_common.errors import Reject, Retry, TooLarge
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka.client import Cluster, IgnoreRebalances, received
 from tabiji_common.kafka.outbox import Row
@@ -17,18 +17,20 @@ from tabiji_common.kafka.producer import Appender
 from tabiji_common.kafka.turn import Received
 from tabiji_common.kafka.wiring import Handler, Takes
 from tabiji_common.logs import logger
-from tabiji_common.metrics import RECORDS, REJECTED, RETRIES
+from tabiji_common.metrics import RECORDS, REJECTED, RETRIES, TOO_LARGE
 from tabiji_common.topics import Topic, dead_letter_name
 
 log = logger(__name__)
+Answer = tuple[Received, list[Row]]
 BEFORE_COMMIT = Failpoint("stateless.commit.before", "output acked, offsets not committed")
 
 
 class StatelessLoop:
     """Consumes one topic; each event goes to the handler, what the handler returns goes to Kafka.
 
-    ``Reject`` dead-letters the event; ``Retry`` repeats the batch with back-off; anything else stops the process.
-    Records take their ids from the event's, so that a repeat after a crash is dropped by receivers.
+    ``Reject`` dead-letters the event, and so does an answer that the log takes none of the size of; ``Retry`` repeats
+    the batch with back-off; anything else stops the process. Records take their ids from the event's, so that a repeat
+    after a crash is dropped by receivers.
     """
 
     def __init__(self, group: str, cluster: Cluster, topic: Topic[Any], handler: Handler, producer: Appender) -> None:
@@ -65,7 +67,7 @@ class StatelessLoop:
         failures = 0
         while True:
             try:
-                await self.producer.append_encoded(await self._handle_all(records))
+                await self._append(await self._handle_all(records))
             except Retry as error:
                 if self.stopping:
                     return False
@@ -80,18 +82,43 @@ class StatelessLoop:
         log.warning("batch_retried", error=str(error), failures=failures)
         await asyncio.sleep(min(5.0, 0.1 * 2 ** min(failures, 6)))
 
-    async def _handle_all(self, records: list[Received]) -> list[Row]:
-        out: list[Row] = []
-        for record in records:
+    async def _handle_all(self, records: list[Received]) -> list[Answer]:
+        return [(record, await self._handled(record)) for record in records]
+
+    async def _handled(self, record: Received) -> list[Row]:
+        """What the handler makes of one record, or its dead letter."""
+        try:
+            if record.fault or self.takes(record.type):
+                with answering(self._cause(record)):
+                    return [Row.of((0, 0, 0), made) for made in await self.handler(record.body)]
+        except Reject as error:
+            return [self._dead(record, str(error))]
+        return []
+
+    def _dead(self, record: Received, reason: str) -> Row:
+        REJECTED.labels(self.group).inc()
+        log.warning("record_rejected", topic=record.topic, p=record.partition, offset=record.offset)
+        return Row.dead((0, 0, 0), record, dead_letter_name(record.topic, self.group), reason)
+
+    async def _append(self, answers: list[Answer]) -> None:
+        """Everything in one append; one by one where the log takes no record of one's size."""
+        try:
+            await self.producer.append_encoded([row for _, rows in answers for row in rows])
+        except TooLarge:
+            for record, rows in answers:
+                await self._append_each(record, rows)
+
+    async def _append_each(self, record: Received, rows: list[Row]) -> None:
+        for row in rows:
             try:
-                if record.fault or self.takes(record.type):
-                    with answering(self._cause(record)):
-                        out += [Row.of((0, 0, 0), made) for made in await self.handler(record.body)]
-            except Reject as error:
-                REJECTED.labels(self.group).inc()
-                log.warning("record_rejected", topic=record.topic, p=record.partition, offset=record.offset)
-                out.append(Row.dead((0, 0, 0), record, dead_letter_name(record.topic, self.group), str(error)))
-        return out
+                await self.producer.append_encoded([row])
+            except TooLarge:
+                TOO_LARGE.labels(self.group).inc()
+                dead = self._dead(
+                    record, row.reason or f"its answer on {row.topic} is too large: {len(row.value)} bytes"
+                )
+                dead.value = b""  # the record itself may be what is too large
+                await self.producer.append_encoded([dead])
 
     def _cause(self, record: Received) -> Cause:
         identity = (record.key, record.source, record.id)
