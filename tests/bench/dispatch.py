@@ -55,7 +55,9 @@ def templates(folder: Path) -> Path:
     letter.mkdir(parents=True, exist_ok=True)
     (letter / "subject.liquid").write_text("{{ customer.name }} 様へ、使い方のご案内", "utf-8")
     (letter / "body.html").write_text(HTML, "utf-8")
-    (letter / "body.txt").write_text("{{ customer.name }} 様、使い方のご案内です。", "utf-8")
+    (letter / "body.txt").write_text(
+        "{{ customer.name }} 様、使い方のご案内です。\n配信停止: {{ unsubscribe_url }}", "utf-8"
+    )
     return folder
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tabiji_common import parked
 from tabiji_common.commands import UnparkDispatch
+from tabiji_common.logs import logger
 from tabiji_common.secret import check_secret, require_secret
 from tabiji_common.service import Service
 from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, ENGAGEMENTS, SENDS
@@ -39,6 +40,7 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 INPUTS = (SENDS, DISPATCH_COMMANDS, CUSTOMERS, ENGAGEMENTS)
 ONCE = (CUSTOMERS, ENGAGEMENTS)  # a repeat may come with another time; a message is known by its key, for ever
 DRAIN_SECONDS = 5.0
+log = logger(__name__)
 
 
 def terms_of(settings: DispatchSettings) -> Terms:
@@ -79,6 +81,8 @@ async def build(service: Service) -> None:
     """Put the parts together and hand them to the runtime."""
     settings = service.settings
     assert isinstance(settings, DispatchSettings)  # noqa: S101 - main gives it
+    if unsaid := settings.unsaid():
+        log.warning("marketing mail has to show what is empty here (特定電子メール法)", settings=unsaid)
     pool, clock, secret = service.pool, service.clock, settings.workspace_secret
     await check_secret(pool, secret)
     terms = terms_of(settings)

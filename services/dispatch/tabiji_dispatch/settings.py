@@ -115,6 +115,13 @@ class DispatchSettings(Settings):
         self._refuse(chosen)
         return chosen
 
+    def unsaid(self) -> list[str]:
+        """Settings that are empty, and that marketing mail has to show by law (特定電子メール法)."""
+        if not any("email" in one.channels for one in self.carriers()):
+            return []
+        told = {"TABIJI_SHOP_ADDRESS": self.shop_address, "TABIJI_SHOP_CONTACT": self.shop_contact}
+        return [name for name, value in told.items() if not value.strip()]
+
     def _defaults(self) -> list[ProviderSettings]:
         made = [
             ProviderSettings(

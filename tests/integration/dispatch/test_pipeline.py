@@ -251,6 +251,7 @@ async def test_what_can_never_be_sent_fails_with_its_reason(bench: Bench, sink: 
         send("m2", template="f2/nowhere"),
         send("m3", template="../../etc"),
         send("m4", template="f2/broken"),
+        send("m7", template="f2/plain"),  # marketing that says no way out
         *known("c2", email="two@example.com, three@example.com"),
         send("m5", "c2"),
         replayed(send("m6", "c2")),
@@ -263,6 +264,7 @@ async def test_what_can_never_be_sent_fails_with_its_reason(bench: Bench, sink: 
         ("m4", "failed", "template"),
         ("m5", "failed", "permanent"),
         ("m6", "suppressed", "replay"),
+        ("m7", "failed", "template"),
     ]
     assert sink.taken == []
 

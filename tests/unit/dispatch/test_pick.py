@@ -26,7 +26,7 @@ MOMENT = Moment(NOON, NOON + HOUR, 1000.0, "here")
 def find(name: str) -> Template:
     if name == "f2/nowhere":
         raise Unrenderable(name)
-    return compile_template(name, {"subject.liquid": "s", "body.txt": "{{ customer.name }}"})
+    return compile_template(name, {"subject.liquid": "s", "body.txt": "{{ customer.name }} {{ unsubscribe_url }}"})
 
 
 def candidate(of: Delivery) -> Candidate:
@@ -44,7 +44,8 @@ def picked(*of: Delivery, rooms: dict[str, int] | None = None, rules: Rules | No
 
 def test_an_intent_has_the_next_token_and_a_letter() -> None:
     [intent], puts = picked(delivery(token=3))
-    assert (intent.token, intent.letter.address, intent.letter.text, puts) == (4, "c1@example.com", "花子", [])
+    said = intent.letter.text.partition(" ")[0]
+    assert (intent.token, intent.letter.address, said, puts) == (4, "c1@example.com", "花子", [])
     assert intent.delivery.first_attempt_at == MOMENT.wall
 
 

@@ -18,8 +18,13 @@ MJML = (
 
 
 def letter(parts: dict[str, str], name: str = "山田 花子", **variables: Any) -> Letter:
-    template = compile_template("f2/t", parts)
-    return render(template, delivery(variables=variables), SHOP, address="a@example.com", name=name, now=NOON)
+    """A receipt's, which needs no way out."""
+    return of_class("transactional", parts, name, **variables)
+
+
+def of_class(message_class: str, parts: dict[str, str], name: str = "", **variables: Any) -> Letter:
+    one = delivery(variables=variables, message_class=message_class)
+    return render(compile_template("f2/t", parts), one, SHOP, address="a@example.com", name=name, now=NOON)
 
 
 def test_the_customer_and_the_shop_are_filled_in() -> None:
@@ -70,12 +75,30 @@ def test_the_pixel_is_there_once() -> None:
 
 
 def test_marketing_carries_an_unsubscribe_address_and_receipts_do_not() -> None:
-    template = compile_template("f2/t", {"body.txt": "x"})
-    receipt = delivery(message_class="transactional")
-    made = render(template, receipt, SHOP, address="a", name="", now=NOON)
-    assert made.unsubscribe_url == ""
-    token = letter({"body.txt": "x"}).unsubscribe_url.rpartition("/")[2]
+    assert letter({"body.txt": "x"}).unsubscribe_url == ""
+    token = of_class("marketing", {"body.txt": "{{ unsubscribe_url }}"}).unsubscribe_url.rpartition("/")[2]
     assert verify("secret", "u", token) is not None
+
+
+@pytest.mark.parametrize(
+    ("parts", "lacks"),
+    [
+        ({"body.txt": "{% if note %}{{ unsubscribe_url }}{% endif %}"}, "text"),
+        ({"body.txt": "{{ unsubscribe_url }}", "body.mjml": MJML}, "HTML"),
+        ({"body.txt": "{{ unsubscribe_url }}", "body.html": "<body>x</body>"}, "HTML"),
+    ],
+)
+def test_marketing_mail_whose_body_says_no_way_out_is_not_sent(parts: dict[str, str], lacks: str) -> None:
+    with pytest.raises(Unrenderable, match=f"f2/t: marketing mail whose {lacks} lacks unsubscribe_url"):
+        of_class("marketing", parts)
+    with_link = {**parts, "body.mjml": MJML.replace("</mj-text>", ' <a href="{{ unsubscribe_url }}">x</a></mj-text>')}
+    if lacks == "HTML":
+        assert of_class("marketing", with_link).html
+
+
+def test_a_chat_needs_no_way_out_in_its_body() -> None:
+    one = delivery(channel="line")
+    assert render(compile_template("f2/t", {"body.line.txt": "x"}), one, SHOP, address="U", name="", now=NOON).text
 
 
 BOMBS = [

@@ -108,6 +108,13 @@ def test_of_two_providers_of_a_channel_the_first_is_used(monkeypatch: pytest.Mon
     assert routes_of(terms) == {"line": "hook"}
 
 
+def test_what_marketing_mail_has_to_show_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings(monkeypatch).unsaid() == ["TABIJI_SHOP_ADDRESS", "TABIJI_SHOP_CONTACT"]
+    assert settings(monkeypatch, providers=json.dumps([HOOK])).unsaid() == []
+    said = settings(monkeypatch, providers="[]", shop_address="東京都港区芝1-2-3", shop_contact="a@example.com")
+    assert said.unsaid() == []
+
+
 def test_without_a_workspace_secret_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TABIJI_POSTGRES_DSN", "postgresql://nobody@127.0.0.1:1/nothing")
     monkeypatch.setenv("TABIJI_WORKSPACE_SECRET", "")

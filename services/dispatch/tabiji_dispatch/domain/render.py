@@ -25,7 +25,7 @@ _BREAKS = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 _WEB = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}/[a-z0-9][a-z0-9_-]{0,63}")
 SUBJECT_MOST = 250
-LINE = "line"
+LINE, MAIL = "line", "email"
 _BODIES = frozenset({"body.txt", "body.mjml", "body.html", "body.line.txt", "body.line.json"})
 
 
@@ -132,6 +132,8 @@ def render(template: Template, delivery: Delivery, shop: Shop, *, address: str, 
         html = "" if line else _html(template, values, pixel)
     except (LiquidError, OSError, ValueError, RecursionError) as error:
         raise Unrenderable(f"template {template.name}: {type(error).__name__}") from error
+    if delivery.message_class == MARKETING and delivery.channel == MAIL:
+        _show_way_out(template, unsubscribe, text, html)
     return Letter(
         key=delivery.key,
         channel=delivery.channel,
@@ -143,6 +145,13 @@ def render(template: Template, delivery: Delivery, shop: Shop, *, address: str, 
         dated=now,
         template_version=template.version,
     )
+
+
+def _show_way_out(template: Template, unsubscribe: str, text: str, html: str) -> None:
+    """Raise where a part of the mail does not say how to unsubscribe: a header is not seen by everybody."""
+    for name, part in (("text", text or html), ("HTML", html or text)):
+        if unsubscribe not in part:
+            raise Unrenderable(f"template {template.name}: marketing mail whose {name} lacks unsubscribe_url")
 
 
 class _Links:

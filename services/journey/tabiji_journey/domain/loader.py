@@ -158,3 +158,12 @@ def _check_templates(document: Part, definition: Definition, folder: Path) -> No
                     part.fail(f"{definition.id}/{state.template}/{file} does not exist")
         if not any((there / file).is_file() for file in bodies):
             part.fail(f"{definition.id}/{state.template} has none of {', '.join(bodies)}")
+        if state.channel == "email" and state.message_class == "marketing":
+            for file in _without_way_out(there):
+                part.fail(f"{definition.id}/{state.template}/{file} is marketing and lacks {{{{ unsubscribe_url }}}}")
+
+
+def _without_way_out(template: Path) -> list[str]:
+    """The bodies of a mail that never say how to unsubscribe."""
+    there = [template / file for file in _ANY_BODY if (template / file).is_file()]
+    return [path.name for path in there if "unsubscribe_url" not in path.read_text("utf-8")]

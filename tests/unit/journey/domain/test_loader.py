@@ -212,7 +212,20 @@ def test_missing_template_files_are_named(tmp_path: Path) -> None:
     folder = tmp_path / "good" / "hi"
     folder.mkdir(parents=True)
     for name in ("subject.liquid", "body.mjml", "body.txt"):
-        (folder / name).write_text("x")
+        (folder / name).write_text("{{ unsubscribe_url }}")
+    assert load_file(tmp_path / "good.yaml").id == "good"
+
+
+def test_marketing_mail_without_a_way_out_is_named(tmp_path: Path) -> None:
+    text = GOOD.replace("{wait: {for: 1d}, next: done}", "{send: {channel: email, template: hi}, next: done}")
+    (tmp_path / "good.yaml").write_text(text)
+    folder = tmp_path / "good" / "hi"
+    folder.mkdir(parents=True)
+    for name in ("subject.liquid", "body.mjml", "body.txt"):
+        (folder / name).write_text("{{ unsubscribe_url }}" if name == "body.mjml" else "x")
+    with pytest.raises(DefinitionError, match=r"good/hi/body\.txt is marketing and lacks {{ unsubscribe_url }}"):
+        load_file(tmp_path / "good.yaml")
+    (tmp_path / "good.yaml").write_text(text.replace("template: hi", "template: hi, class: transactional"))
     assert load_file(tmp_path / "good.yaml").id == "good"
 
 
