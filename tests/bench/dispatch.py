@@ -101,7 +101,7 @@ class Office:
 
     async def until(self, query: str, wanted: int) -> None:
         while await self.count(query) < wanted:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.25)  # the question itself costs the database
 
     async def deliver(self) -> Run:
         """As many messages as there are customers, until the ledger says that all were sent."""

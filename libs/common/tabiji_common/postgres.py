@@ -40,7 +40,15 @@ async def connect_pool(dsn: str, schema: str, *, size: int = 4, patient: bool = 
         command_timeout=None if patient else 8,
         server_settings={**session, "application_name": f"tabiji-{schema}"},
         init=_codecs,
+        reset=_keep,
     )
+
+
+async def _keep(connection: Connection) -> None:
+    """Between two users of a connection there is nothing to reset, for nobody here changes a session.
+
+    Open transactions are rolled back without it. asyncpg would send four statements each time, once a turn and more.
+    """
 
 
 async def _codecs(connection: Connection) -> None:
