@@ -80,6 +80,16 @@ class Settle(DispatchCommand, frozen=True, kw_only=True, omit_defaults=True):
     by: str = "operator"
 
 
+class Withdraw(DispatchCommand, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody who turned out to be this customer wants no more marketing on ``channel`` (``*``: on any).
+
+    The record's ``ce_time`` is when that was said; ``hops`` counts how often it was passed on (three at most).
+    """
+
+    channel: str
+    hops: int = 1
+
+
 class UnparkDispatch(DispatchCommand, frozen=True, kw_only=True, omit_defaults=True):
     """Replay the customer's parked records and let it go on."""
 
@@ -196,6 +206,10 @@ JOURNEY_COMMANDS: dict[str, type[JourneyCommand]] = {
     "unpark": Unpark,
     "handover": Handover,
 }
-DISPATCH_COMMANDS: dict[str, type[DispatchCommand]] = {"settle": Settle, "unpark": UnparkDispatch}
+DISPATCH_COMMANDS: dict[str, type[DispatchCommand]] = {
+    "settle": Settle,
+    "withdraw": Withdraw,
+    "unpark": UnparkDispatch,
+}
 ANALYTICS_COMMANDS: dict[str, type[AnalyticsCommand]] = {"unpark": UnparkAnalytics}
 SEND_COMMANDS: dict[str, type[SendCommand]] = {"send": SendMessage, "cancel": CancelMessage}

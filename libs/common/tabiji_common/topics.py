@@ -246,7 +246,7 @@ JOURNEY_COMMANDS: Topic[commands.JourneyCommand] = Topic(
     "journey.command.v1", commands.JOURNEY_COMMANDS, "enroll, exit, pause, unpark, handover"
 )
 DISPATCH_COMMANDS: Topic[commands.DispatchCommand] = Topic(
-    "dispatch.command.v1", commands.DISPATCH_COMMANDS, "settle, unpark"
+    "dispatch.command.v1", commands.DISPATCH_COMMANDS, "settle, withdraw, unpark"
 )
 ANALYTICS_COMMANDS: Topic[commands.AnalyticsCommand] = Topic(
     "analytics.command.v1", commands.ANALYTICS_COMMANDS, "unpark"

@@ -2,12 +2,13 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tabiji_common import events
+from tabiji_common.commands import Withdraw
 from tabiji_common.kafka.turn import Received
-from tabiji_common.topics import CUSTOMERS, ENGAGEMENTS, Mode
+from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, ENGAGEMENTS, Mode
 from tabiji_dispatch.adapters.postgres_desk import PostgresDesk
 from tabiji_dispatch.domain.carrier import Carrier
 from tabiji_dispatch.domain.claim import Rules
@@ -292,6 +293,35 @@ async def test_the_last_word_by_occurred_at_stands(bench: Bench, sink: Sink) -> 
     await bench.turn(received(ENGAGEMENTS, everywhere, "u1", at=bench.clock.tick), send("m2"))
     await bench.settle()
     assert bench.said()[-1] == ("m2", "suppressed", "no_consent")
+
+
+async def test_what_was_withdrawn_as_a_visitor_holds_for_the_customer_also_after_the_merge(
+    bench: Bench, sink: Sink
+) -> None:
+    await bench.turn(*known("member"), *known("other"))
+    visitor: dict[str, Any] = {"workspace": "demo", "customer": "cookie", "anonymous": True}
+    await bench.turn(received(CUSTOMERS, events.ConsentWithdrawn(**visitor, channel="email"), "no", at=NOON))
+    merge = events.Merged(**visitor, source="cookie", target="member")
+    assert await withdrawals(bench, received(CUSTOMERS, merge, "m", at=NOON)) == [("member", NOON)]
+    await bench.turn(send("m1", "member"), send("m2", "other"))
+    await bench.settle()
+    assert sorted(bench.said()) == [("m1", "suppressed", "no_consent"), ("m2", "sent", "")]
+    later = NOON + timedelta(hours=2)
+    agreed = events.ConsentGiven(workspace="demo", customer="member", channel="email")
+    await bench.turn(received(CUSTOMERS, agreed, "yes", at=NOON + timedelta(hours=1)))
+    gone = received(ENGAGEMENTS, events.Unsubscribed(**visitor, channel="email"), "u", at=later)
+    assert await withdrawals(bench, gone) == [("member", later)]
+    await bench.turn(send("m3", "member"))
+    await bench.settle()
+    assert bench.said()[-1] == ("m3", "suppressed", "no_consent")
+    assert sink.keys() == ["m2"]
+
+
+async def withdrawals(bench: Bench, *records: Received) -> list[tuple[str, datetime]]:
+    """Apply these, and what they pass on to others; to whom and of when that is."""
+    told = [one for one in (await bench.turn(*records)).records if isinstance(one.body, Withdraw)]
+    await bench.turn(*(received(DISPATCH_COMMANDS, one.body, one.id, at=one.occurred_at) for one in told))
+    return [(one.body.customer, one.occurred_at) for one in told]
 
 
 async def stop(bench: Bench, scope: str, workspace: str = "", name: str = "") -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tabiji_common import events
+from tabiji_common.commands import Withdraw
 from tabiji_dispatch.domain.consent import (
     Consent,
     Contact,
@@ -165,6 +166,48 @@ def test_an_erasure_is_answered_each_time_and_done_once() -> None:
     assert len({record.id for record in folded.records}) == 1
     assert [listing.reason for listing in folded.listings] == ["erased"]
     assert set(folded.erased) == {"demo:c1"}
+
+
+def merged(source: str, target: str, *, known: bool = False) -> events.Merged:
+    return events.Merged(**WHO, source=source, target=target, known=known)
+
+
+def passed_on(*changes: Change, of: Contact = NOBODY) -> list[tuple[str, str, str, datetime]]:
+    folded = fold_all({"demo:c1": of}, changes, "s", NOON + 9 * HOUR)
+    return [(one.type, one.key, one.body.channel, one.occurred_at) for one in folded.records]
+
+
+NO, YES = events.ConsentWithdrawn(**WHO, channel="email"), events.ConsentGiven(**WHO, channel="line")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_no_is_passed_on_to_whom_the_visitor_turned_out_to_be_and_a_yes_is_not(known: bool) -> None:
+    merge = change(merged("c1", "member", known=known), NOON + 2 * HOUR)
+    gone = change(events.Unsubscribed(**WHO), NOON + 3 * HOUR)
+    assert passed_on(change(NO, NOON), change(YES, NOON), merge, gone) == [
+        ("withdraw", "demo:member", "email", NOON),
+        ("withdraw", "demo:member", "*", NOON + 3 * HOUR),
+    ]
+
+
+def test_nothing_is_passed_on_that_was_taken_back_or_by_the_customer_itself_or_to_a_second_one() -> None:
+    merge = change(merged("c1", "member"), NOON + 2 * HOUR)
+    again = change(events.ConsentGiven(**WHO, channel="email"), NOON + HOUR)
+    assert passed_on(change(NO, NOON), again, merge) == []
+    assert passed_on(change(NO, NOON), change(merged("x", "c1"), NOON)) == []
+    assert passed_on(change(NO, NOON), change(merged("c1", "c1"), NOON)) == []
+    second = change(merged("c1", "family"), NOON + 3 * HOUR)
+    assert {key for _, key, _, _ in passed_on(change(NO, NOON), merge, second)} == {"demo:member"}
+
+
+def test_a_no_that_was_passed_on_counts_from_when_it_was_said_and_goes_three_hops_at_most() -> None:
+    yes = fold(NOBODY, events.ConsentGiven(**WHO, channel="email"), NOON)
+    told = Withdraw(**WHO, channel="email")
+    assert not agreed(fold(yes, told, NOON + HOUR).consents, "email")
+    assert agreed(fold(yes, told, NOON - HOUR).consents, "email")
+    moved = Contact("demo", "c1", 0, merged_into="member")
+    hops = [passed_on(change(Withdraw(**WHO, channel="email", hops=n), NOON), of=moved) for n in (1, 2, 3)]
+    assert [len(records) for records in hops] == [1, 1, 0]
 
 
 def test_agreeing_again_lifts_an_erasures_listing() -> None:

@@ -15,6 +15,7 @@ SELECT customer_key, email, email_at, phone, phone_at, line_id, line_id_at, name
 FROM contact WHERE customer_key = ANY($1)
 """
 _CONSENTS = "SELECT customer_key, channel, given, at FROM consent WHERE customer_key = ANY($1)"
+_MERGED = "SELECT customer_key, target FROM merged WHERE customer_key = ANY($1)"
 _ERASED = "SELECT hash, at FROM erasure WHERE hash = ANY($1)"
 
 _SAVE = """
@@ -31,6 +32,10 @@ _SAVE_CONSENT = """
 INSERT INTO consent (customer_key, channel, p, given, at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::bool[], $5::timestamptz[])
 ON CONFLICT (customer_key, channel) DO UPDATE SET p = excluded.p, given = excluded.given, at = excluded.at
+"""
+_SAVE_MERGED = """
+INSERT INTO merged (customer_key, p, target) SELECT * FROM unnest($1::text[], $2::int[], $3::text[])
+ON CONFLICT (customer_key) DO NOTHING
 """
 _LIST = """
 INSERT INTO suppression (hash, scope, workspace, channel, reason, at)
@@ -56,6 +61,7 @@ RETURNING d.message_key
 _FORGET = (
     "DELETE FROM contact WHERE customer_key = ANY($1)",
     "DELETE FROM consent WHERE customer_key = ANY($1)",
+    "DELETE FROM merged WHERE customer_key = ANY($1)",
     "DELETE FROM body WHERE customer_key = ANY($1)",
     """UPDATE attempt a SET address = NULL FROM delivery d
     WHERE d.message_key = a.message_key AND d.customer_key = ANY($1) AND a.address IS NOT NULL""",
@@ -83,9 +89,17 @@ class PostgresContacts:
         consents: dict[str, dict[str, Consent]] = {}
         for key, channel, given, at in await tx.fetch(_CONSENTS, names):
             consents.setdefault(key, {})[channel] = Consent(given, at)
+        merged = {row[0]: row[1] for row in await tx.fetch(_MERGED, names)}
         erased = {tombs[row[0]]: row[1] for row in await tx.fetch(_ERASED, list(tombs))}
         return {
-            key: Contact(*split_key(key), keys[key], fields.get(key, {}), consents.get(key, {}), erased.get(key))
+            key: Contact(
+                *split_key(key),
+                keys[key],
+                fields.get(key, {}),
+                consents.get(key, {}),
+                erased.get(key),
+                merged.get(key, ""),
+            )
             for key in names
         }
 
@@ -102,6 +116,9 @@ class PostgresContacts:
         ]
         if said:
             await tx.execute(_SAVE_CONSENT, *(list(column) for column in zip(*said, strict=True)))
+        merged = [(one.key, one.p, one.merged_into) for one in contacts if one.merged_into]
+        if merged:
+            await tx.execute(_SAVE_MERGED, *(list(column) for column in zip(*merged, strict=True)))
         await add_listings(tx, listings)
 
     async def erase(self, tx: Connection, contacts: Sequence[Contact], now: datetime) -> list[str]:

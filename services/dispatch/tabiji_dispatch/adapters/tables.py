@@ -125,6 +125,14 @@ consent = sa.Table(
     sa.Column("given", sa.Boolean, nullable=False),
     sa.Column("at", _instant, nullable=False),
 )
+merged = sa.Table(
+    "merged",
+    metadata,
+    sa.Column("customer_key", sa.Text, primary_key=True),
+    sa.Column("p", sa.Integer, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    comment="Who turned out to be which customer, to whom a later no is passed on",
+)
 suppression = sa.Table(
     "suppression",
     metadata,

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from tabiji_common import events
+from tabiji_common.commands import Withdraw
 
 EVERY_CHANNEL = "*"
 FIELDS = ("email", "phone", "line_id", "name", "timezone")
@@ -37,7 +38,7 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """What dispatch knows of a customer: fields by name, consent by channel."""
+    """What dispatch knows of a customer: fields by name, consent by channel, and who it turned out to be."""
 
     workspace: str
     customer: str
@@ -45,6 +46,7 @@ class Contact:
     fields: Mapping[str, Word] = field(default_factory=dict)
     consents: Mapping[str, Consent] = field(default_factory=dict)
     erased_at: datetime | None = None
+    merged_into: str = ""
 
     @property
     def key(self) -> str:
@@ -78,18 +80,29 @@ def fold(contact: Contact, event: Any, occurred_at: datetime) -> Contact:  # noq
             return _say(contact, _fields_of(event), occurred_at)
         case events.ConsentGiven():
             return _consent(contact, event.channel, Consent(given=True, at=occurred_at))
-        case events.ConsentWithdrawn():
-            return _consent(contact, event.channel, Consent(given=False, at=occurred_at))
-        case events.Unsubscribed():
-            return _consent(contact, event.channel or EVERY_CHANNEL, Consent(given=False, at=occurred_at))
-        case events.EmailComplained():
-            return _consent(contact, "email", Consent(given=False, at=occurred_at))
-        case events.LineBlocked():
-            return _consent(contact, "line", Consent(given=False, at=occurred_at))
+        case events.Merged() if event.source == contact.customer != event.target and not contact.merged_into:
+            return replace(contact, merged_into=event.target)  # of several merges the first stands
         case events.Erased():
             return Contact(contact.workspace, contact.customer, contact.p, erased_at=occurred_at)
+        case _ if channel := withdrawn(event):
+            return _consent(contact, channel, Consent(given=False, at=occurred_at))
         case _:
             return contact
+
+
+def withdrawn(event: Any) -> str | None:
+    """The channel on which ``event`` forbids marketing, ``*`` for every one."""
+    match event:
+        case events.ConsentWithdrawn() | Withdraw():
+            return event.channel
+        case events.Unsubscribed():
+            return event.channel or EVERY_CHANNEL
+        case events.EmailComplained():
+            return "email"
+        case events.LineBlocked():
+            return "line"
+        case _:
+            return None
 
 
 def agreed(consents: Mapping[str, Consent], channel: str) -> bool:

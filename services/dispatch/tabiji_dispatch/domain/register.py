@@ -8,12 +8,23 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from tabiji_common.events import ConsentGiven, Erased, ErasureDone
-from tabiji_common.topics import CUSTOMERS, Record, derived_id
-from tabiji_dispatch.domain.consent import ADDRESSED, Contact, Listing, address_field, address_hash, bad_address, fold
+from tabiji_common.commands import Withdraw
+from tabiji_common.events import ConsentGiven, Erased, ErasureDone, Merged
+from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, Record, derived_id
+from tabiji_dispatch.domain.consent import (
+    ADDRESSED,
+    Contact,
+    Listing,
+    address_field,
+    address_hash,
+    bad_address,
+    fold,
+    withdrawn,
+)
 from tabiji_dispatch.domain.triage import Change
 
 SOURCE = "tabiji/dispatch"
+MOST_HOPS = 3
 
 
 @dataclass(slots=True)
@@ -64,7 +75,32 @@ def fold_all(
             folded.listings.append(Listing(after.workspace, bad[0], hashed, bad[1], bad[2], change.occurred_at))
         if after is not before:
             folded.contacts[change.customer_key] = after
+        folded.records += _passed_on(before, after, change, now)
     return folded
+
+
+def _passed_on(before: Contact, after: Contact, change: Change, now: datetime) -> list[Record[Any]]:
+    """A no of somebody who is another customer by now is that customer's too; a yes is not.
+
+    What stands is told with the merge, what comes later as it comes. It goes by the log, since the other one's owner
+    may be another process.
+    """
+    if not after.merged_into:
+        return []
+    said: dict[str, datetime] = {}
+    hops = change.event.hops + 1 if isinstance(change.event, Withdraw) else 1
+    if isinstance(change.event, Merged) and not before.merged_into:
+        said = {channel: word.at for channel, word in after.consents.items() if not word.given}
+    elif hops <= MOST_HOPS and (channel := withdrawn(change.event)):
+        said = {channel: change.occurred_at}
+    return [_withdraw(after, channel, at, hops, now) for channel, at in said.items()]
+
+
+def _withdraw(contact: Contact, channel: str, at: datetime, hops: int, now: datetime) -> Record[Any]:
+    workspace, source, target = contact.workspace, contact.customer, contact.merged_into
+    body = Withdraw(workspace=workspace, customer=target, channel=channel, hops=hops)
+    id_ = derived_id("withdraw", workspace, source, target, channel, at.isoformat())
+    return DISPATCH_COMMANDS.record(body, id=id_, source=SOURCE, occurred_at=at, accepted_at=now)
 
 
 def _erase(folded: Folded, before: Contact, after: Contact, change: Change, secret: str, now: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tabiji_common.commands import CancelMessage, Outcome, SendMessage, Settle
+from tabiji_common.commands import CancelMessage, Outcome, SendMessage, Settle, Withdraw
 from tabiji_common.errors import Reject
 from tabiji_common.kafka.turn import Received
 from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, ENGAGEMENTS, SENDS, Mode
@@ -50,7 +50,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An event about a customer, from the record ``id``."""
+    """An event about a customer, or a no that somebody else said in its name, from the record ``id``."""
 
     customer_key: str
     p: int
@@ -90,7 +90,7 @@ def triage(
 
 
 def _sort(record: Received, carriers: Mapping[str, Carrier], batch: Batch, *, stepped: bool) -> None:
-    if record.topic in {CUSTOMERS.name, ENGAGEMENTS.name}:
+    if record.topic in {CUSTOMERS.name, ENGAGEMENTS.name} or isinstance(record.body, Withdraw):
         at = record.occurred_at if stepped else min(record.occurred_at, record.accepted_at)
         batch.changes.append(Change(record.key, record.partition, record.id, at, record.body))
         return
