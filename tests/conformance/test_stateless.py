@@ -13,6 +13,7 @@ from tabiji_common.kafka.admin import create
 from tabiji_common.topics import PURCHASES, Record
 from tests.conformance import vip
 from tests.conformance.harness import LOG_TIME, START, Toy, Yard, until
+from tests.stack import delete_topics
 
 VIP, MOODY = "tests.conformance.vip", "tests.conformance.moody_vip"
 
@@ -60,6 +61,26 @@ def test_large_orders_are_announced_once_and_other_types_are_passed_over(yard: Y
         assert {headers["ce_source"] for _, headers, _ in found} == {"tabiji/vip"}
         assert {headers["ce_type"] for _, headers, _ in found} == {"vip_reached"}
         assert {headers["ce_time"] for _, headers, _ in found} == {"2026-01-01T00:00:00Z"}
+
+    asyncio.run(story())
+
+
+def test_without_its_topic_it_ends_and_names_it(yard: Yard) -> None:
+    lost = yard.start(module=VIP, TABIJI_TOPIC_PREFIX="nowhere.")
+    assert lost.process.wait(60) == 1
+    assert "Misconfigured: topic nowhere.events.purchase.v1 does not exist" in lost.log.read_text()
+
+
+def test_when_its_topic_goes_it_says_so_once_a_minute(yard: Yard) -> None:
+    async def story() -> None:
+        toy = yard.start(module=VIP)
+        await yard.send([order(0, 60_000)])
+        await announced(yard, 1)
+        await asyncio.to_thread(delete_topics, yard.settings.kafka_bootstrap, yard.settings.topic_prefix)
+        await asyncio.sleep(5)
+        assert toy.alive
+        assert toy.log.read_text().count("not found in cluster metadata") <= 1
+        assert len(toy.log.read_text().splitlines()) < 10, toy.log.read_text()
 
     asyncio.run(story())
 

@@ -7,6 +7,9 @@ import sys
 
 import structlog
 
+MINUTE = 60.0
+MOST_SAID = 1000
+
 
 def configure(service: str, level: str = "INFO") -> None:
     """Set up structlog for the process; every line carries the service's name."""
@@ -25,6 +28,26 @@ def configure(service: str, level: str = "INFO") -> None:
     structlog.contextvars.bind_contextvars(service=service)
     logging.getLogger("aiokafka").setLevel(logging.ERROR)  # it warns of every retry
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s %(levelname)s %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Seldom())
+
+
+class Seldom(logging.Filter):
+    """Lets a library say the same thing once a minute: some say every two seconds that a topic is missing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is news."""
+        what = (record.name, record.getMessage())
+        if record.created - self.said.get(what, -MINUTE) < MINUTE:
+            return False
+        if len(self.said) >= MOST_SAID:
+            self.said.clear()
+        self.said[what] = record.created
+        return True
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

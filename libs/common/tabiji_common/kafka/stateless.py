@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from tabiji_common.cause import Cause, answering
-from tabiji_common.errors import Reject, Retry, TooLarge
+from tabiji_common.errors import Misconfigured, Reject, Retry, TooLarge
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka.client import Cluster, IgnoreRebalances, received
 from tabiji_common.kafka.outbox import Row
@@ -44,11 +44,14 @@ class StatelessLoop:
         self.stopping = True
 
     async def run(self) -> None:
-        """Until ``stop``."""
+        """Until ``stop``; raises ``Misconfigured`` where there is no such topic."""
         consumer = self.cluster.stateless(self.group)
         await consumer.start()
         try:
-            consumer.subscribe([self.cluster.name(self.topic.name)], listener=IgnoreRebalances())
+            name = self.cluster.name(self.topic.name)
+            if name not in await consumer.topics():
+                raise Misconfigured(f"topic {name} does not exist; `tabiji topics` lists those of an installation")
+            consumer.subscribe([name], listener=IgnoreRebalances())
             while not self.stopping:
                 try:
                     got = await consumer.getmany(timeout_ms=200, max_records=500)
