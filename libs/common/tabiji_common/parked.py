@@ -10,6 +10,7 @@ from fastapi import FastAPI, Query, Request
 
 from tabiji_common.clock import Clock
 from tabiji_common.commands import Payload
+from tabiji_common.identity import closed_id
 from tabiji_common.topics import Record, Topic, derived_id, split_key
 
 Append = Callable[[Sequence[Record[Any]]], Awaitable[None]]
@@ -48,13 +49,22 @@ def add_list(app: FastAPI, pool: asyncpg.Pool[Any]) -> None:
 
 
 def add_routes(
-    app: FastAPI, pool: asyncpg.Pool[Any], append: Append, clock: Clock, topic: Topic[Any], command: type[Payload]
+    app: FastAPI,
+    pool: asyncpg.Pool[Any],
+    append: Append,
+    clock: Clock,
+    topic: Topic[Any],
+    command: type[Payload],
+    secret: str = "",
 ) -> None:
-    """``GET /v1/parked``, and ``POST …/unpark``, which puts an unpark ``command`` on ``topic``."""
+    """``GET /v1/parked``, and ``POST …/unpark``, which puts an unpark ``command`` on ``topic``.
+
+    A customer is named as the shop knows it; ``secret`` is the key of ids that are personal.
+    """
     add_list(app, pool)
 
     @app.post("/v1/customers/{workspace}/{customer:path}/unpark", status_code=202)
     async def unpark(workspace: str, customer: str, request: Request) -> dict[str, str]:
         """Ask for a parked customer to go on, its records first: 202 once it is in the log."""
-        body = command(workspace=workspace, customer=customer)
+        body = command(workspace=workspace, customer=closed_id(customer, secret, workspace))
         return {"id": await ask(request, append, clock, topic, "unpark", body)}

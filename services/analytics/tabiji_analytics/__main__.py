@@ -36,7 +36,13 @@ def main() -> None:
         service.stateful(Projection(books()), INPUTS)
         app = create_app(settings, Views(service.pool, patient), patient)
         parked.add_routes(
-            app, service.pool, service.producer.append, service.clock, ANALYTICS_COMMANDS, UnparkAnalytics
+            app,
+            service.pool,
+            service.producer.append,
+            service.clock,
+            ANALYTICS_COMMANDS,
+            UnparkAnalytics,
+            settings.workspace_secret,
         )
         service.http(app)
 

@@ -118,7 +118,7 @@ async def build(service: Service) -> None:
     service.background(settle)
     service.background(restore.run)
     app = build_app(PostgresDesk(pool, secret), restore, service.producer.append, clock, service.wake)
-    parked.add_routes(app, pool, service.producer.append, clock, DISPATCH_COMMANDS, UnparkDispatch)
+    parked.add_routes(app, pool, service.producer.append, clock, DISPATCH_COMMANDS, UnparkDispatch, secret)
     service.http(app)
 
 

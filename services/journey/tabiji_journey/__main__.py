@@ -43,7 +43,9 @@ async def build(service: Service) -> None:
     pipeline = JourneyPipeline(PublishedJourneys(shop), customers, StoredClockwork(), timers=settings.timer_customers)
     service.stateful(pipeline, INPUTS, inbox=True)
     schema = await asyncio.to_thread(SCHEMA.read_bytes)
-    app = make_app(publisher, views, service.producer, service.clock, settings.workspace, schema)
+    app = make_app(
+        publisher, views, service.producer, service.clock, settings.workspace, schema, settings.workspace_secret
+    )
     parked.add_list(app, service.pool)
     service.http(app)
 

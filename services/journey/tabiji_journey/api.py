@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 from tabiji_common import commands, parked
 from tabiji_common.clock import Clock
+from tabiji_common.identity import closed_id
 from tabiji_common.topics import JOURNEY_COMMANDS, customer_key
 from tabiji_common.web import Refused, install_errors
 from tabiji_journey.adapters.publish import Publisher
@@ -27,18 +28,25 @@ _NEXT: dict[str, type[commands.JourneyCommand]] = {
 
 
 def make_app(
-    publisher: Publisher, views: Views, producer: Commands, clock: Clock, workspace: str, schema: bytes = b"{}"
+    publisher: Publisher,
+    views: Views,
+    producer: Commands,
+    clock: Clock,
+    workspace: str,
+    schema: bytes = b"{}",
+    secret: str = "",
 ) -> FastAPI:
     """The service's HTTP API; ``workspace`` is the one meant where a request names none.
 
-    ``schema`` is the JSON Schema of a journey document.
+    ``schema`` is the JSON Schema of a journey document, ``secret`` the key of ids that are personal: a customer is
+    named as the shop knows it.
     """
     app = FastAPI(
         title="Tabiji journey", version="1", description="What journeys are, and where customers stand in them"
     )
     install_errors(app)
     _journey_routes(app, publisher, views, clock, workspace)
-    _customer_routes(app, views, producer, clock)
+    _customer_routes(app, views, producer, clock, secret)
 
     @app.get("/v1/journey.schema.json")
     async def journey_schema() -> Response:
@@ -88,10 +96,11 @@ def _journey_routes(app: FastAPI, publisher: Publisher, views: Views, clock: Clo
         return _json({"workspace": workspace, "journey": journey, "paused": on})
 
 
-def _customer_routes(app: FastAPI, views: Views, producer: Commands, clock: Clock) -> None:
+def _customer_routes(app: FastAPI, views: Views, producer: Commands, clock: Clock, secret: str) -> None:
     @app.get("/v1/customers/{workspace}/{customer:path}/enrollments")
     async def enrollments(workspace: str, customer: str) -> Response:
         """Where a customer stands in every journey, and how it came there."""
+        customer = closed_id(customer, secret, workspace)
         rows = await views.enrollments(customer_key(workspace, customer))
         return _json({"workspace": workspace, "customer": customer, "enrollments": rows})
 
@@ -103,7 +112,7 @@ def _customer_routes(app: FastAPI, views: Views, producer: Commands, clock: Cloc
         """
         if verb not in _NEXT:
             raise Refused(404, f"must be one of {', '.join(_NEXT)}", "verb")
-        body = _command(verb, workspace, customer, await request.body())
+        body = _command(verb, workspace, closed_id(customer, secret, workspace), await request.body())
         return _json({"id": await parked.ask(request, producer.append, clock, JOURNEY_COMMANDS, verb, body)}, 202)
 
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tabiji_common.commands import Settle
+from tabiji_common.identity import mail_id
 from tabiji_common.topics import Record
 from tabiji_dispatch.adapters.postgres_desk import PostgresDesk
 from tabiji_dispatch.adapters.restore import RestoreWatch
@@ -55,6 +56,15 @@ async def test_deliveries_are_found_by_customer_state_and_journey(desk: Desk) ->
     second = await desk.get("/v1/deliveries", limit=1, before=first[0]["seq"])
     assert second[0]["message_key"] == "m2"
     assert await desk.get("/v1/deliveries", workspace="another") == []
+
+
+async def test_a_customer_is_found_by_the_address_that_the_shop_knows_it_by(desk: Desk) -> None:
+    guest = mail_id(SECRET, "demo", "hanako@example.com")
+    await desk.bench.turn(send("m9", guest))
+    for spelled in ("Hanako@Example.com", guest):
+        found = await desk.get("/v1/deliveries", workspace="demo", customer=spelled)
+        assert [row["message_key"] for row in found] == ["m9"]
+        assert found[0]["customer"] == guest
 
 
 async def test_a_delivery_shows_its_attempts_and_no_personal_data(desk: Desk) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tabiji_common import parked
 from tabiji_common.clock import SteppedClock
 from tabiji_common.errors import Retry
+from tabiji_common.identity import mail_id
 from tabiji_common.topics import Record
 from tabiji_journey.api import make_app
 from tests.integration.journey.desk import Desk, open_desk
@@ -42,7 +43,7 @@ def log() -> Log:
 
 @pytest.fixture
 async def http(desk: Desk, log: Log) -> AsyncIterator[httpx.AsyncClient]:
-    app = make_app(desk.publisher, desk.views, log, SteppedClock(MONDAY), "w")
+    app = make_app(desk.publisher, desk.views, log, SteppedClock(MONDAY), "w", secret="s")
     parked.add_list(app, desk.pool)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://journey") as client:
         yield client
@@ -176,3 +177,11 @@ async def test_a_journey_can_be_paused_and_let_run(desk: Desk, http: httpx.Async
     await http.post("/v1/journeys/cart/pause", params={"on": False})
     assert (await http.get("/v1/journeys")).json()["journeys"][0]["paused"] is None
     assert (await http.post("/v1/journeys/nothing/pause")).status_code == 404
+
+
+async def test_a_customer_is_named_as_the_shop_knows_it(http: httpx.AsyncClient, log: Log) -> None:
+    hidden = mail_id("s", "w", "hanako@example.com")
+    shown = (await http.get("/v1/customers/w/Hanako@Example.com/enrollments")).json()
+    assert shown["customer"] == hidden
+    assert (await http.post("/v1/customers/w/Hanako@Example.com/unpark")).status_code == 202
+    assert log.records[-1].key == f"w:{hidden}"

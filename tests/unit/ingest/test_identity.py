@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tabiji_ingest.domain.identity import NOBODY, closed_id, mail_id, read_id
+from tabiji_common.identity import closed_id, mail_id
+from tabiji_ingest.domain.identity import NOBODY, read_id
 from tabiji_ingest.domain.refusal import Refusal
 from tests.unit.ingest.support import SECRET, records_of, track
 

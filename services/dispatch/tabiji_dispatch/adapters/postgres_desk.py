@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from tabiji_common.identity import closed_id
 from tabiji_common.runtime_schema import known_database
 from tabiji_dispatch.adapters.restore import GROUP
 from tabiji_dispatch.adapters.tables import (
@@ -55,9 +56,14 @@ class PostgresDesk:
         self._secret = secret
 
     async def deliveries(self, filters: Mapping[str, str | None], limit: int, before: int | None) -> list[Row]:
-        """Deliveries that match every filter (column name → value), newest first; ``before`` pages by ``seq``."""
+        """Deliveries that match every filter (column name → value), newest first; ``before`` pages by ``seq``.
+
+        With a workspace, the customer is named as the shop knows it.
+        """
         query = sa.select(delivery.c.seq, *_SHOWN).order_by(delivery.c.seq.desc()).limit(limit)
         if (customer := filters.get("customer")) and (workspace := filters.get("workspace")):
+            customer = closed_id(customer, self._secret, workspace)
+            filters = {**filters, "customer": customer}
             query = query.where(delivery.c.customer_key == f"{workspace}:{customer}")
         for name, value in filters.items():
             if value is not None:

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from tabiji_common import events
+from tabiji_common.identity import closed_id, looks_like_mail, mail_id
 from tabiji_common.topics import CUSTOM, CUSTOMERS, PURCHASES, Record, Topic, derived_id
 from tabiji_ingest.domain.call import Call, Receipt, Rules
 from tabiji_ingest.domain.catalogue import BUILDERS, type_of
-from tabiji_ingest.domain.identity import Who, closed_id, looks_like_mail, mail_id, read_id
+from tabiji_ingest.domain.identity import Who, read_id
 from tabiji_ingest.domain.personal import PERSONAL, plain_spelling, split_properties, split_traits
 from tabiji_ingest.domain.properties import Properties, read_text
 from tabiji_ingest.domain.refusal import Kind, Refusal
