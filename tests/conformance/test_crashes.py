@@ -3,11 +3,11 @@
 import asyncio
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from tabiji_common.clock import LiveClock
 from tests.conformance.harness import Stories, Story, Toy, Yard, load, until

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tabiji_common.commands import Unpark
 from tabiji_common.kafka.client import Cluster
@@ -231,8 +232,8 @@ def test_a_record_that_cannot_be_read_is_dead_lettered_with_the_reason_and_its_c
 def test_an_id_that_comes_with_another_body_is_dead_lettered_and_never_dropped_silently(toys: Yard) -> None:
     async def story() -> None:
         first = event(1, "a")
-        other = replace(event(2, "a"), id=first.id, accepted_at=first.accepted_at)
-        later = replace(event(3, "a"), id=first.id, accepted_at=first.accepted_at)
+        other = structs.replace(event(2, "a"), id=first.id, accepted_at=first.accepted_at)
+        later = structs.replace(event(3, "a"), id=first.id, accepted_at=first.accepted_at)
         toys.start()
         await toys.send([first, other])  # in one batch
         await toys.settle()
