@@ -17,5 +17,5 @@ UNACKED = Counter("tabiji_ingest_appends_failed_total", "Appends without an ack 
 MISSED = Counter("tabiji_ingest_links_missed_total", "Opens and clicks that were answered but not written", ["kind"])
 LINKS = Counter("tabiji_ingest_links_total", "Pixels, clicks and unsubscribes taken", ["kind", "by"])
 BAD_LINKS = Counter("tabiji_ingest_links_invalid_total", "Links that were not signed by us", ["kind"])
-FLIGHT = Gauge("tabiji_ingest_flight_bytes", "Bytes of requests that are not answered yet")
+FLIGHT = Gauge("tabiji_ingest_flight_bytes", "Bytes of requests that are not answered, or wait for Kafka's ack")
 KEYS = Gauge("tabiji_ingest_write_keys", "Write keys that open a workspace")

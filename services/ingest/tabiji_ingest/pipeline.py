@@ -74,6 +74,32 @@ class Answer:
     made: list[tuple[int, str]] = field(default_factory=list)
 
 
+class Room:
+    """What one request takes of what may be in flight, until it is answered and the log's client has nothing of it."""
+
+    def __init__(self, flight: Flight) -> None:
+        self.flight, self.held = flight, 0
+        self.inside = 1
+
+    def take(self, size: int) -> None:
+        """Take more; raises ``Refusal`` where there is none."""
+        self.flight.take(size)
+        self.held += size
+        FLIGHT.set(self.flight.bytes)
+
+    def share(self, appending: asyncio.Future[None]) -> None:
+        """Keep the room for this append, too, however long it takes."""
+        self.inside += 1
+        appending.add_done_callback(lambda _: self.leave())
+
+    def leave(self) -> None:
+        """The request is answered, or its append has ended: the last of the two gives the room back."""
+        self.inside -= 1
+        if not self.inside:
+            self.flight.give_back(self.held)
+            FLIGHT.set(self.flight.bytes)
+
+
 class Accept:
     """Takes requests; every promise to a client is made here."""
 
@@ -90,29 +116,39 @@ class Accept:
         self.fresh_id = fresh_id
         self.limiter = Limiter(settings.write_key_rate, settings.write_key_burst)
         self.flight = Flight(settings.max_flight_bytes)
+        self.appending: set[asyncio.Future[None]] = set()  # the event loop does not keep them
 
     async def accept(self, ask: Ask) -> Answer:
         """The whole road of one request. Raises ``Refusal`` where none of it is known to be taken."""
         admitted = None if ask.keyed == "body" else await self._admit(ask, _header_key(ask))
-        with self._room() as take:
-            body = await self._read(ask, take)
+        with self._room() as room:
+            body = await self._read(ask, room.take)
             reading = read_request(ask.route, ask.headers, body)
             workspace, mode = admitted or await self._admit(ask, read_body_key(reading.key), history=reading.history)
             receipt = Receipt(workspace, self.clock.now(), mode, self.fresh_id())
             answer, records = await self._triage(reading, receipt)
             if records:
-                await self.append(records)
+                await self._append(records, room, self.settings.ack_seconds)
         ACCEPTED.labels(mode.value).inc(answer.accepted)
         for _, refusal in answer.rejected:
             REFUSED.labels(refusal.kind.value).inc()
         return answer
 
     async def append(self, records: list[Record[Any]], seconds: float | None = None) -> None:
-        """Return once every record is acked; raises ``Refusal`` where that is not known in time."""
+        """Return once every record is acked; raises ``Refusal`` where there is no room, or it is not known in time."""
+        with self._room() as room:
+            await self._append(records, room, seconds or self.settings.ack_seconds)
+
+    async def _append(self, records: list[Record[Any]], room: Room, seconds: float) -> None:
+        """The log's client keeps what nobody waits for any more: its room is given back when the append ends."""
         await BEFORE_APPEND()
+        appending = asyncio.ensure_future(self.log.append(records))
+        room.share(appending)
+        self.appending.add(appending)
+        appending.add_done_callback(self.appending.discard)
         try:
-            async with asyncio.timeout(seconds or self.settings.ack_seconds):
-                await self.log.append(records)
+            async with asyncio.timeout(seconds):
+                await asyncio.shield(appending)
         except (Retry, TimeoutError, OSError) as error:
             UNACKED.inc()
             log.warning("append_not_acked", records=len(records), error=type(error).__name__)
@@ -137,22 +173,14 @@ class Accept:
         return key
 
     @contextlib.contextmanager
-    def _room(self) -> Iterator[Callable[[int], None]]:
-        """Room in flight for one request; what it yields takes more of it."""
-        held = 0
-
-        def take(size: int) -> None:
-            nonlocal held
-            self.flight.take(size)
-            held += size
-            FLIGHT.set(self.flight.bytes)
-
+    def _room(self) -> Iterator[Room]:
+        """Room in flight for one request; raises ``Refusal`` where there is none."""
+        room = Room(self.flight)
         try:
-            take(_REQUEST_BYTES)
-            yield take
+            room.take(_REQUEST_BYTES)
+            yield room
         finally:
-            self.flight.give_back(held)
-            FLIGHT.set(self.flight.bytes)
+            room.leave()
 
     async def _read(self, ask: Ask, take: Callable[[int], None]) -> bytes:
         limits, body = self.settings, bytearray()

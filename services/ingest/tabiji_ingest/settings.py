@@ -29,7 +29,7 @@ class IngestSettings(Settings):
     max_unpacked_bytes: int = Field(2048 * KIB, ge=KIB, description="Largest request body once unpacked")
     max_unpack_ratio: int = Field(100, ge=1, description="Most bytes that one received byte may unpack to")
     max_flight_bytes: int = Field(
-        32 * KIB * KIB, ge=KIB, description="Most bytes of requests not answered yet; beyond it 503"
+        32 * KIB * KIB, ge=KIB, description="Most bytes of requests not answered, or not acked by Kafka; beyond it 503"
     )
     body_seconds: float = Field(10.0, gt=0, description="Longest that a client may take to send a body")
     ack_seconds: float = Field(3.0, gt=0, description="Longest wait for Kafka's acks; beyond it 503")

@@ -193,9 +193,24 @@ async def test_flight_is_given_back_after_every_kind_of_end() -> None:
     await door.post("/v1/batch", b"x" * 600_000)
     await door.post("/v1/batch", gzip.compress(b"0" * 3_000_000))
     await door.http.post("/v1/batch", content=slowly(), headers=basic())
-    door.log.mute = True
+    assert door.accept.flight.bytes == 0
+    door.log.broken = True
     await door.post("/v1/page", PAGE)
     assert door.accept.flight.bytes == 0
+
+
+async def test_what_the_logs_client_still_holds_is_in_flight_though_its_request_is_answered() -> None:
+    door = Door(max_flight_bytes=20_000, ack_seconds=0.2)
+    door.log.acks.clear()
+    late = await asyncio.gather(*(door.post("/v1/page", PAGE) for _ in range(4)))
+    assert [answer.json()["code"] for answer in late] == ["unavailable"] * 4
+    refused = await door.post("/v1/page", PAGE)
+    assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+    door.log.acks.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert door.accept.flight.bytes == 0
+    assert (await door.post("/v1/page", PAGE)).status_code == 200
 
 
 async def slowly() -> AsyncIterator[bytes]:

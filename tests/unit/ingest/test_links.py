@@ -1,5 +1,6 @@
 """Links of messages: pixel and click always answer, unsubscribing acts on POST only, nothing leads astray."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -61,6 +62,18 @@ async def test_pixel_and_click_answer_without_kafka() -> None:
         assert (await door.http.get(f"/c/{token('c', 'https://shop.example.com')}")).status_code == 302
         setattr(door.log, state, False)
     assert door.log.records == []
+
+
+async def test_links_take_room_in_flight_too() -> None:
+    door = Door(link_ack_seconds=0.1, ack_seconds=0.1, max_flight_bytes=5000)
+    door.log.acks.clear()
+    assert (await door.http.get(f"/o/{token('o')}")).status_code == 200
+    assert (await door.http.get(f"/c/{token('c', 'https://shop.example.com')}")).status_code == 302
+    assert (await door.http.post(f"/u/{token('u')}")).status_code == 503
+    door.log.acks.set()
+    await asyncio.sleep(0.01)
+    assert door.types == ["email_opened"], "it was on its way, and what nobody waited for came after all"
+    assert (await door.http.post(f"/u/{token('u')}")).status_code == 200
 
 
 async def test_the_unsubscribe_page_changes_nothing_and_its_button_does() -> None:

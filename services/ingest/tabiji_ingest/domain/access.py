@@ -127,7 +127,7 @@ class Limiter:
 
 
 class Flight:
-    """Bytes of requests that are not answered yet, bounded: beyond it requests are refused, never queued."""
+    """Bytes of requests not answered or not acked yet, bounded: beyond it requests are refused, never queued."""
 
     def __init__(self, most: int) -> None:
         self.most = most
