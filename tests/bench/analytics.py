@@ -16,8 +16,8 @@ from tabiji_analytics.adapters.views import Views
 from tabiji_analytics.adapters.zones import settle
 from tabiji_analytics.domain.catalog import VIEWS
 from tabiji_analytics.pipeline import INPUTS, Projection
+from tabiji_cli.services import groups
 from tabiji_common import events
-from tabiji_common.kafka.admin import GROUPS
 from tabiji_common.postgres import connect_pool, migrate
 from tabiji_common.topics import PURCHASES, Record, anchor_name
 from tests.bench.figure import Aim, Figure, Pair, Run, by_core, by_rate
@@ -59,7 +59,7 @@ async def template(on: Stage, facts: int = 0) -> str:
 
 @asynccontextmanager
 async def fold(on: Stage) -> AsyncIterator[Pair]:
-    name, used = await template(on), (*GROUPS["analytics"], anchor_name("analytics"))
+    name, used = await template(on), (*(topic.name for topic in groups()["analytics"]), anchor_name("analytics"))
 
     async def fresh(run: Any, tape: Tape | None = None) -> Run:
         copy = on.database(name)

@@ -14,11 +14,11 @@ from typing import Any
 
 import asyncpg
 
+from tabiji_cli.services import groups
 from tabiji_cli.stack.ports import free_port
 from tabiji_common import events
 from tabiji_common.clock import LiveClock
 from tabiji_common.commands import SendMessage
-from tabiji_common.kafka.admin import GROUPS
 from tabiji_common.settings import Settings
 from tabiji_common.topics import CUSTOMERS, OUTCOMES, SENDS, Record, anchor_name
 from tabiji_dispatch.adapters.providers import provider_of
@@ -35,7 +35,7 @@ from tests.bench.stage import PARTITIONS, Meter, Stage
 MESSAGES = 1200
 SLOTS = 32
 SECRET = "a secret of this benchmark"
-TOPICS_USED = (*GROUPS["dispatch"], OUTCOMES.name, anchor_name("dispatch"))
+TOPICS_USED = (*(topic.name for topic in groups()["dispatch"]), OUTCOMES.name, anchor_name("dispatch"))
 PARAGRAPH = (
     "<p>{{ customer.name }} 様、このたびはお買い上げいただき、"
     "誠にありがとうございます。使い方のご案内をお送りします。</p>\n"

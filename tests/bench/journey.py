@@ -13,9 +13,9 @@ from typing import Any
 import asyncpg
 
 import tabiji_journey
+from tabiji_cli.services import groups
 from tabiji_common import events
 from tabiji_common.clock import LiveClock
-from tabiji_common.kafka.admin import GROUPS
 from tabiji_common.postgres import connect_pool, migrate
 from tabiji_common.topics import CUSTOMERS, PAGE_VIEWS, PURCHASES, SENDS, TRANSITIONS, Record, Topic, anchor_name
 from tabiji_journey.adapters.clockwork import StoredClockwork
@@ -31,7 +31,7 @@ from tests.unit.journey.pipeline.people import cart, order
 
 MIGRATIONS = Path(tabiji_journey.__file__).parents[1] / "migrations"
 JOURNEYS = Path(tabiji_journey.__file__).parents[3] / "journeys"
-TOPICS_USED = (*GROUPS["journey"], SENDS.name, TRANSITIONS.name, anchor_name("journey"))
+TOPICS_USED = (*(topic.name for topic in groups()["journey"]), SENDS.name, TRANSITIONS.name, anchor_name("journey"))
 EVENTS = 12_000
 CUSTOMERS_EACH = 2  # events of each customer
 SLOW = 300  # events where each is a transaction

@@ -16,7 +16,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tabiji_cli import keys
 from tabiji_cli.local import Stack
-from tabiji_cli.processes import SERVICES, Installation, Ports, make_topics, ready, start_services
+from tabiji_cli.processes import Installation, Ports, make_topics, ready, start_services
+from tabiji_cli.services import SERVICES
 from tabiji_cli.stack.supervisor import Supervisor
 from tabiji_common.clock import LiveClock
 from tabiji_common.kafka.client import Cluster

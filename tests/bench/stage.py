@@ -14,11 +14,12 @@ from pathlib import Path
 
 import psutil
 
+from tabiji_cli.services import topics
 from tabiji_cli.stack.kafka import KafkaServer
 from tabiji_cli.stack.ports import free_port
 from tabiji_cli.stack.postgres import PostgresServer
 from tabiji_cli.stack.probe import execute
-from tabiji_common.kafka.admin import create, topic_names
+from tabiji_common.kafka.admin import create
 from tabiji_common.settings import Settings
 from tests.stack import _delete_topics
 
@@ -48,7 +49,7 @@ class Stage:
         """Settings with a prefix of its own; ``wanted`` topics (all, if none is named) are there meanwhile."""
         prefix = f"b{secrets.token_hex(4)}."
         settings = Settings(kafka_bootstrap=self.kafka.bootstrap, topic_prefix=prefix, partitions=PARTITIONS)
-        every = topic_names()
+        every = topics()
         await create(settings, {name: every[name] for name in wanted} if wanted else every)
         try:
             yield settings

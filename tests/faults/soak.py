@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tabiji_cli.processes import SERVICES
+from tabiji_cli.services import SERVICES
 from tabiji_common.clock import LiveClock
 from tests.faults import report, results
 from tests.faults.ground import Ground, ground

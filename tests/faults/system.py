@@ -24,7 +24,8 @@ from tabiji_cli import keys
 from tabiji_cli.demo.mailbox import key_of
 from tabiji_cli.demo.timemaster import Member, TimeMaster, tick_after
 from tabiji_cli.local import Stack
-from tabiji_cli.processes import SERVICES, Installation, Ports, make_topics, ready, start_services
+from tabiji_cli.processes import Installation, Ports, make_topics, ready, start_services
+from tabiji_cli.services import SERVICES
 from tabiji_cli.stack.ports import free_port
 from tabiji_cli.stack.supervisor import Supervisor
 

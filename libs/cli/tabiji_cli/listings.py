@@ -8,12 +8,11 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from tabiji_cli.processes import SERVICES
+from tabiji_cli import services
 from tabiji_common.failpoints import REGISTRY
-from tabiji_common.kafka.admin import topic_names
 from tabiji_common.topics import TOPICS
 
-PACKAGES = ("tabiji_common", *(f"tabiji_{service}" for service in SERVICES))
+PACKAGES = ("tabiji_common", *(f"tabiji_{service}" for service in services.SERVICES))
 _RUN_ONLY = {"__main__", "testing"}
 
 
@@ -34,7 +33,7 @@ def _modules(package: str) -> Iterator[str]:
 
 def topics() -> dict[str, str]:
     """Every topic of an installation and what it holds, without prefix."""
-    names = {name: TOPICS[name].holds if name in TOPICS else _purpose(name) for name in topic_names()}
+    names = {name: TOPICS[name].holds if name in TOPICS else _purpose(name) for name in services.topics()}
     return dict(sorted(names.items()))
 
 

@@ -16,15 +16,14 @@ from pathlib import Path
 import httpx
 
 from tabiji_cli.local import Say, Stack
+from tabiji_cli.services import SERVICES, create_topics
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import project_root
 from tabiji_cli.stack.ports import LOOPBACK, free_port, require_free
 from tabiji_cli.stack.supervisor import Supervisor
 from tabiji_common.errors import Retry
-from tabiji_common.kafka.admin import create_topics
 from tabiji_common.settings import Settings
 
-SERVICES = ("ingest", "journey", "dispatch", "analytics")
 READY_WITHIN = 60.0
 DEATHS = 3  # of a service that is not ready yet: it will not become so
 

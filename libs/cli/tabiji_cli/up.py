@@ -21,7 +21,8 @@ from tabiji_cli.demo.mailbox import Mailbox
 from tabiji_cli.demo.palette import BAD, FAINT
 from tabiji_cli.imports import client
 from tabiji_cli.local import Say, Stack, stack, stop_on_signals, stop_services
-from tabiji_cli.processes import SERVICES, Installation, Ports, make_topics, ready, start_services
+from tabiji_cli.processes import Installation, Ports, make_topics, ready, start_services
+from tabiji_cli.services import SERVICES
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import default_home
 from tabiji_common.clock import LiveClock

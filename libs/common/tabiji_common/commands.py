@@ -17,6 +17,12 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     customer: str
 
 
+class LetsGo:
+    """Marks the command of each service with which the runtime lets a parked customer go on."""
+
+    __slots__ = ()
+
+
 # --- journey.command.v1, dispatch.command.v1, analytics.command.v1 ----------------------------------------------------
 
 
@@ -46,7 +52,7 @@ class Pause(JourneyCommand, frozen=True, kw_only=True, omit_defaults=True):
     on: bool = True
 
 
-class Unpark(JourneyCommand, frozen=True, kw_only=True, omit_defaults=True):
+class Unpark(JourneyCommand, LetsGo, frozen=True, kw_only=True, omit_defaults=True):
     """Replay the customer's parked records and let it go on."""
 
 
@@ -90,7 +96,7 @@ class Withdraw(DispatchCommand, frozen=True, kw_only=True, omit_defaults=True):
     hops: int = 1
 
 
-class UnparkDispatch(DispatchCommand, frozen=True, kw_only=True, omit_defaults=True):
+class UnparkDispatch(DispatchCommand, LetsGo, frozen=True, kw_only=True, omit_defaults=True):
     """Replay the customer's parked records and let it go on."""
 
 
@@ -98,7 +104,7 @@ class AnalyticsCommand(Payload, frozen=True, kw_only=True, omit_defaults=True):
     """A request to the analytics service about one customer."""
 
 
-class UnparkAnalytics(AnalyticsCommand, frozen=True, kw_only=True, omit_defaults=True):
+class UnparkAnalytics(AnalyticsCommand, LetsGo, frozen=True, kw_only=True, omit_defaults=True):
     """Replay the customer's parked records and let it go on."""
 
 

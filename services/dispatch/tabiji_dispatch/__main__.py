@@ -13,7 +13,7 @@ from tabiji_common.commands import UnparkDispatch
 from tabiji_common.logs import logger
 from tabiji_common.secret import check_secret, require_secret
 from tabiji_common.service import Service
-from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, ENGAGEMENTS, SENDS
+from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, ENGAGEMENTS
 from tabiji_dispatch.adapters.couriers import CourierPool
 from tabiji_dispatch.adapters.postgres_announcements import PostgresAnnouncements
 from tabiji_dispatch.adapters.postgres_brakes import PostgresBrakes
@@ -33,11 +33,10 @@ from tabiji_dispatch.domain.claim import Rules
 from tabiji_dispatch.domain.pick import Terms
 from tabiji_dispatch.domain.quiet import QuietHours
 from tabiji_dispatch.domain.render import Shop
-from tabiji_dispatch.pipeline import Dispatch, Store
+from tabiji_dispatch.pipeline import INPUTS, Dispatch, Store
 from tabiji_dispatch.settings import DispatchSettings
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
-INPUTS = (SENDS, DISPATCH_COMMANDS, CUSTOMERS, ENGAGEMENTS)
 ONCE = (CUSTOMERS, ENGAGEMENTS)  # a repeat may come with another time; a message is known by its key, for ever
 DRAIN_SECONDS = 5.0
 log = logger(__name__)

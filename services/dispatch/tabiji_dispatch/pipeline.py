@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from tabiji_common.clock import Clock
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka.turn import Applied, Status, Turn
 from tabiji_common.postgres import Connection
-from tabiji_common.topics import CUSTOMERS, ENGAGEMENTS
+from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, ENGAGEMENTS, SENDS, Topic
 from tabiji_dispatch import metrics
 from tabiji_dispatch.domain.announce import announcement, outcome_record
 from tabiji_dispatch.domain.brake import Brake, braked
@@ -41,6 +42,8 @@ from tabiji_dispatch.ports import (
     Templates,
     Truth,
 )
+
+INPUTS: tuple[Topic[Any], ...] = (SENDS, DISPATCH_COMMANDS, CUSTOMERS, ENGAGEMENTS)
 
 IN_INSERT = Failpoint("dispatch.insert.before_commit", "deliveries are inserted, not committed")
 AFTER_INSERT = Failpoint("dispatch.insert.after", "deliveries are committed, nothing else has happened")

@@ -17,8 +17,8 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from tabiji_cli.services import create_topics
 from tabiji_cli.stack.ports import free_port
-from tabiji_common.kafka.admin import create_topics
 from tabiji_common.kafka.client import Cluster
 from tabiji_common.kafka.producer import Producer
 from tabiji_common.settings import Settings

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from tabiji_cli.services import create_topics
 from tabiji_cli.stack.ports import free_port
-from tabiji_common.kafka.admin import create_topics
 from tabiji_common.postgres import connect_pool
 from tabiji_common.settings import Settings
 from tabiji_common.topics import EVENT_TOPICS

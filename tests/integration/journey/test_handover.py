@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tabiji_cli.services import create_topics
 from tabiji_common import events
 from tabiji_common.clock import LiveClock
-from tabiji_common.kafka.admin import create_topics
 from tabiji_common.settings import Settings
 from tabiji_common.topics import CUSTOMERS, PAGE_VIEWS, PURCHASES, Record, customer_key, partition_of
 from tests.integration.journey.desk import open_desk

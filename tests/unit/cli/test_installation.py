@@ -13,7 +13,8 @@ import pytest
 from rich.console import Console
 
 from tabiji_cli import keys, listings, view
-from tabiji_cli.processes import SERVICES, Installation, Ports
+from tabiji_cli.processes import Installation, Ports
+from tabiji_cli.services import SERVICES
 from tabiji_cli.stack.errors import PortTaken, StackError
 from tabiji_cli.stack.ports import free_port
 

@@ -16,8 +16,8 @@ from tabiji_cli.demo.evidence import Evidence, Row
 from tabiji_cli.demo.experiments import arms
 from tabiji_cli.demo.runs import Run
 from tabiji_cli.processes import Installation
+from tabiji_cli.services import topics
 from tabiji_cli.view import rows_of
-from tabiji_common.kafka.admin import topic_names
 from tabiji_common.kafka.client import Cluster
 from tabiji_common.kafka.log import KafkaProbes
 
@@ -89,7 +89,7 @@ async def _drift(client: httpx.AsyncClient, url: str) -> int:
 
 async def _dead_letters(installation: Installation) -> int:
     """Records in all dead-letter topics of the run."""
-    names = [name for name in topic_names() if name.endswith(".dlq")]
+    names = [name for name in topics() if name.endswith(".dlq")]
     probes = KafkaProbes(Cluster.of(installation.settings()))
     try:
         await probes.start()

@@ -21,7 +21,8 @@ from tabiji_cli.demo.runs import LiveRows
 from tabiji_cli.demo.shop import NotAccepted
 from tabiji_cli.demo.timemaster import RunFailed
 from tabiji_cli.local import Say, Stack, stack, stop_on_signals
-from tabiji_cli.processes import SERVICES, Ports
+from tabiji_cli.processes import Ports
+from tabiji_cli.services import SERVICES
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import default_home
 

@@ -30,7 +30,8 @@ from tabiji_cli.demo.simulation import Simulation
 from tabiji_cli.demo.timemaster import RunFailed
 from tabiji_cli.demo.world import World, world
 from tabiji_cli.local import Say, Stack
-from tabiji_cli.processes import SERVICES, Installation, Ports
+from tabiji_cli.processes import Installation, Ports
+from tabiji_cli.services import SERVICES
 from tabiji_cli.stack.home import project_root
 
 SEED = "tabiji"

@@ -23,7 +23,8 @@ from tabiji_cli.demo.simulation import Simulation
 from tabiji_cli.demo.timemaster import Member, TimeMaster, tick_before
 from tabiji_cli.imports import client
 from tabiji_cli.local import Say, Stack
-from tabiji_cli.processes import SERVICES, Installation, Ports, make_topics, ready, start_services
+from tabiji_cli.processes import Installation, Ports, make_topics, ready, start_services
+from tabiji_cli.services import SERVICES
 from tabiji_cli.stack.ports import free_port
 
 LETTERS = 3  # mails of each subject that are kept whole

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -10,33 +12,11 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from tabiji_common.errors import Misconfigured, Retry
 from tabiji_common.kafka.client import Cluster
 from tabiji_common.settings import Settings
-from tabiji_common.topics import (
-    ANALYTICS_COMMANDS,
-    ANALYTICS_HANDOVERS,
-    CUSTOMERS,
-    DISPATCH_COMMANDS,
-    ENGAGEMENTS,
-    EVENT_TOPICS,
-    JOURNEY_COMMANDS,
-    OUTCOMES,
-    SENDS,
-    TOPICS,
-    TRANSITIONS,
-    anchor_name,
-    dead_letter_name,
-)
-
-GROUPS: dict[str, tuple[str, ...]] = {
-    "journey": tuple(topic.name for topic in (*EVENT_TOPICS, JOURNEY_COMMANDS, OUTCOMES)),
-    "dispatch": tuple(topic.name for topic in (SENDS, DISPATCH_COMMANDS, CUSTOMERS, ENGAGEMENTS)),
-    "analytics": tuple(
-        topic.name for topic in (*EVENT_TOPICS, ANALYTICS_COMMANDS, ANALYTICS_HANDOVERS, TRANSITIONS, OUTCOMES)
-    ),
-}
+from tabiji_common.topics import TOPICS, Topic, anchor_name, dead_letter_name
 
 
-def topic_names() -> dict[str, dict[str, str]]:
-    """Every topic of an installation, without prefix, with its configuration."""
+def topic_names(groups: Mapping[str, Sequence[Topic[Any]]]) -> dict[str, dict[str, str]]:
+    """Every topic of an installation, without prefix, with its configuration; ``groups`` are inputs by service."""
     made = {
         name: {
             "message.timestamp.type": "LogAppendTime",
@@ -44,19 +24,14 @@ def topic_names() -> dict[str, dict[str, str]]:
         }
         for name, topic in TOPICS.items()
     }
-    for group, inputs in GROUPS.items():
+    for group, inputs in groups.items():
         made[anchor_name(group)] = {"message.timestamp.type": "LogAppendTime"}
-        for name in inputs:
-            made[dead_letter_name(name, group)] = {
+        for topic in inputs:
+            made[dead_letter_name(topic.name, group)] = {
                 "message.timestamp.type": "LogAppendTime",
                 "retention.ms": "-1",
             }
     return made
-
-
-async def create_topics(settings: Settings, *, extra: dict[str, dict[str, str]] | None = None) -> list[str]:
-    """Create what is missing of an installation's topics and ``extra``; see ``create``."""
-    return await create(settings, {**topic_names(), **(extra or {})})
 
 
 async def create(settings: Settings, topics: dict[str, dict[str, str]]) -> list[str]:

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tabiji_common.commands import Handover
 from tabiji_common.errors import Fenced, WentBack
 from tabiji_common.kafka.merge import Place
 from tabiji_common.kafka.outbox import Row, Slot
 from tabiji_common.kafka.turn import Received
 from tabiji_common.postgres import Connection
-from tabiji_common.topics import identity_hash, split_key
+from tabiji_common.topics import PAGE_VIEWS, identity_hash, split_key
 
 _OUTBOX = (
     *("p", "epoch", "n", "held", "reason", "topic", "key", "id", "type", "source"),
     *("occurred_at", "accepted_at", "mode", "body_hash", "day", "value"),
 )
-PAGE_VIEW_TOPIC = "events.page_view.v1"
 
 
 async def bump(tx: Connection, group: str, partitions: Iterable[int]) -> dict[int, int]:
@@ -146,16 +146,14 @@ def identity(record: Received) -> bytes:
     """The inbox's key: the event's identity under this customer's key; a handed-over event keeps the original's."""
     workspace, _ = split_key(record.key)
     source, id_ = record.source, record.id
-    if record.type == "handover" and record.topic == "journey.command.v1":
+    if isinstance(record.body, Handover):
         source, id_ = record.body.original_source, record.body.original_id
     return identity_hash(record.key, source, id_) if workspace else identity_hash(record.topic, source, id_)
 
 
 def _first_topic(record: Received) -> str:
     """Where the event was written first: a handed-over page view is kept as long as a direct one."""
-    if record.type == "handover" and record.topic == "journey.command.v1":
-        return str(record.body.original_topic)
-    return record.topic
+    return record.body.original_topic if isinstance(record.body, Handover) else record.topic
 
 
 async def register(
@@ -166,8 +164,8 @@ async def register(
     repeats: list[Received] = []
     reused: list[Received] = []
     for table, mine in (
-        ("inbox", [r for r in records if _first_topic(r) != PAGE_VIEW_TOPIC]),
-        ("inbox_page_view", [r for r in records if _first_topic(r) == PAGE_VIEW_TOPIC]),
+        ("inbox", [r for r in records if _first_topic(r) != PAGE_VIEWS.name]),
+        ("inbox_page_view", [r for r in records if _first_topic(r) == PAGE_VIEWS.name]),
     ):
         firsts: dict[tuple[Any, bytes], Received] = {}
         for record in mine:

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from tabiji_common.commands import Unpark, UnparkAnalytics, UnparkDispatch
+from tabiji_common.commands import LetsGo
 from tabiji_common.errors import Fenced, Reject, Retry
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka import parking, store
@@ -239,7 +239,7 @@ async def rolled_back(transaction: Any) -> None:
 
 def _unparks(record: Received) -> bool:
     """Whether this is the command; a shop may track an event of that name."""
-    return isinstance(record.body, (Unpark, UnparkDispatch, UnparkAnalytics))
+    return isinstance(record.body, LetsGo)
 
 
 def triage(records: Sequence[Received]) -> tuple[list[Received], list[tuple[Received, str]]]:
