@@ -83,6 +83,9 @@ async def test_a_customer_whose_message_is_refused_is_parked_alone_and_goes_on_w
                 rows = (await http.get("/v1/parked")).json()["parked"]
                 return [(row["workspace"], row["customer"], row["error"]) for row in rows]
 
+            async def somebody() -> bool:
+                return bool(await parked())
+
             async def let_go() -> bool:
                 return not await parked() and await all_sent(home)
 
@@ -92,6 +95,7 @@ async def test_a_customer_whose_message_is_refused_is_parked_alone_and_goes_on_w
             await home.settle()
             assert await parked() == []
             await http.put("/v1/switches", json=switch | {"on": False})
+            await until(somebody)
             await home.settle()
             assert await parked() == [("demo", "c3", "CheckViolationError")]
             left = await home.rows("SELECT DISTINCT customer FROM delivery WHERE state <> 'sent'")
