@@ -21,11 +21,11 @@ from tabiji_dispatch import metrics
 from tabiji_dispatch.domain.announce import announcement, outcome_record
 from tabiji_dispatch.domain.brake import Brake, braked
 from tabiji_dispatch.domain.claim import Controls
-from tabiji_dispatch.domain.detour import detours
+from tabiji_dispatch.domain.detour import detours, replaceable
 from tabiji_dispatch.domain.ledger import Move
 from tabiji_dispatch.domain.notes import Notes
 from tabiji_dispatch.domain.pick import Candidate, Moment, Terms, pick
-from tabiji_dispatch.domain.quota import Metered, month_of, takes
+from tabiji_dispatch.domain.quota import QUOTA, Metered, month_of, takes
 from tabiji_dispatch.domain.reap import lost, over, watch
 from tabiji_dispatch.domain.register import came_back, concerns, fold_all
 from tabiji_dispatch.domain.triage import Batch, triage
@@ -54,6 +54,7 @@ IN_ANNOUNCE = Failpoint("dispatch.announce.before_commit", "outcomes are marked 
 
 SWEEP = 1.0  # seconds of machine time between looks that nothing asked for
 MEASURE = 10.0  # seconds of machine time between counts for the gauges
+TIDY = 600.0  # seconds of machine time between deletions of counts that nobody asks for any more
 WINDOW = 256  # candidates looked at for each provider, while many of them are not sent
 MOST = 1000  # outcomes announced and holds released in a turn
 
@@ -84,7 +85,7 @@ class Dispatch:
         self._settled: dict[str, None] = {}  # keys that ended and may not be announced yet
         self._watched: dict[tuple[str, int], float] = {}  # others' open attempts -> when first seen, machine time
         self._controls: Controls | None = None
-        self._swept = self._measured = float("-inf")
+        self._swept = self._measured = self._tidied = float("-inf")
         self._more = True
         self._window = WINDOW
 
@@ -104,6 +105,9 @@ class Dispatch:
         if sweep:
             await self._reap(tx, turn, notes, moment)
             notes.ended += await self._store.announcements.pending(tx, sorted(turn.owned), MOST)
+            if moment.elapsed - self._tidied >= TIDY:
+                await self._store.brakes.forget(tx, sorted(turn.owned), turn.now)
+                self._tidied = moment.elapsed
             if moment.elapsed - self._measured >= MEASURE:
                 notes.waiting = await self._store.announcements.waiting(tx, sorted(turn.owned))
         if sweep or self._clock.simulated or turn.records or notes.ended or self._more:
@@ -207,7 +211,7 @@ class Dispatch:
     async def _claim(self, tx: Connection, turn: Turn, applied: Applied, notes: Notes, moment: Moment) -> None:
         """D1. Numbers without a barrier wait: the log may hold what forbids a message."""
         controls = await self._release(tx, turn, applied, notes)
-        await self._turn_off(tx, turn, controls, notes)
+        await self._turn_off(tx, turn, controls, notes, moment)
         rooms = {name: room for name, room in self._couriers.rooms().items() if room > 0}
         reach = self._reach(turn, rooms, moment)
         if not reach.rooms or not reach.offsets:
@@ -235,11 +239,15 @@ class Dispatch:
             await IN_CLAIM()
         full = len(found) >= min(reach.rooms.values())
         notes.more = full or len(intents) + len(puts) < len(found)
-        applied.again = applied.again or (full and bool(puts))
+        others = bool(replaceable(self._terms.carriers))  # for messages that are short of quota since this very turn
+        applied.again = applied.again or any(full or (others and put.reason.startswith(QUOTA)) for put in puts)
 
-    async def _turn_off(self, tx: Connection, turn: Turn, controls: Controls, notes: Notes) -> None:
-        """Give messages of providers that are stopped or broken to others."""
-        asked = detours(self._terms.carriers, controls.stopped(), self._couriers.broken())
+    async def _turn_off(self, tx: Connection, turn: Turn, controls: Controls, notes: Notes, moment: Moment) -> None:
+        """Give messages of providers that are stopped, broken or have used up their month to others."""
+        carriers, out = self._terms.carriers, controls.stopped()
+        if limits := replaceable(carriers):
+            out |= await self._store.quotas.spent(tx, limits, month_of(moment.now))
+        asked = detours(carriers, out, self._couriers.broken())
         if asked and not controls.restore:
             notes.detoured = await self._store.detours.turn_off(tx, sorted(turn.owned), asked, MOST)
 

@@ -123,6 +123,10 @@ class Quotas(Protocol):
         """Messages counted so far, by provider; until the transaction ends nobody else counts any."""
         ...
 
+    async def spent(self, tx: Connection, limits: Mapping[str, int], month: str) -> frozenset[str]:
+        """Providers, of those with these limits, that have used up the month; nobody else waits for the answer."""
+        ...
+
     async def count(self, tx: Connection, metered: Sequence[Metered]) -> None:
         """Count these, each once however often it is tried."""
         ...
@@ -145,6 +149,10 @@ class Brakes(Protocol):
 
     async def count(self, tx: Connection, intents: Sequence[Intent], now: datetime) -> None:
         """Add these to their workspaces' volume."""
+        ...
+
+    async def forget(self, tx: Connection, owned: Sequence[int], now: datetime) -> None:
+        """Delete what is too old to say what is usual."""
         ...
 
     async def trip(self, tx: Connection, brakes: Iterable[Brake], now: datetime) -> None:

@@ -69,3 +69,13 @@ async def test_what_is_usual_goes(pool: Any, smtp: Any) -> None:
         await bench.turn(*people, *(send(f"m{n}", f"c{n}") for n in range(40)))
         await bench.settle()
         assert states(bench) == ["sent"] * 40
+
+
+async def test_counts_that_are_too_old_to_say_what_is_usual_are_deleted(pool: Any, smtp: Any) -> None:
+    async with Bench(pool, smtp) as bench:
+        for days in (1, 6, 8, 30):
+            when = NOON - timedelta(days=days)
+            await pool.execute("INSERT INTO sent_hour (workspace, p, hour, n) VALUES ('demo', 0, $1, 1)", when)
+        await bench.turn()
+        kept = await pool.fetch("SELECT hour FROM sent_hour ORDER BY hour")
+        assert [row[0] for row in kept] == [NOON - timedelta(days=6), NOON - timedelta(days=1)]

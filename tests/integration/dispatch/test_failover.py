@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from tabiji_dispatch.domain.carrier import Carrier
 from tabiji_dispatch.domain.message import Letter
 from tabiji_dispatch.domain.outcomes import Keyed, Result, Verdict
 from tabiji_dispatch.ports import Provider
-from tests.integration.dispatch.bench import Bench, known, send
+from tests.integration.dispatch.bench import NOON, Bench, known, send
 from tests.integration.dispatch.receiver import Receiver
 from tests.integration.dispatch.sink import Sink
 from tests.integration.dispatch.test_webhook import provider_at
@@ -69,6 +70,23 @@ async def test_a_stopped_provider_hands_over_what_it_holds_and_what_comes(pool: 
         await bench.turn(*messages(range(6, 7)))
         await bench.settle()
         assert first.taken == ["m6"]
+
+
+async def test_what_is_beyond_a_providers_quota_goes_by_the_channels_next(pool: Any) -> None:
+    first, second, lanes = pair()
+    lanes["first"] = (replace(lanes["first"][0], quota=2), first)
+    async with Bench(pool, lanes) as bench:
+        await bench.turn(*messages(range(5)))
+        await bench.settle()
+        assert (first.taken, second.taken) == (["m0", "m1"], ["m2", "m3", "m4"])
+        await bench.turn(*messages(range(5, 7)))
+        await bench.settle()
+        assert second.taken[3:] == ["m5", "m6"]
+        bench.clock.tick = NOON + timedelta(days=31)
+        far = {"decided_at": bench.clock.tick, "not_after": bench.clock.tick + timedelta(days=1)}
+        await bench.turn(*known("c9"), send("m9", "c9", **far))
+        await bench.settle()
+        assert first.taken == ["m0", "m1", "m9"]
 
 
 async def test_a_storm_moves_the_channel_and_a_probe_brings_it_back(pool: Any) -> None:

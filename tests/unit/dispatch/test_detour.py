@@ -1,7 +1,9 @@
 """Which messages go by another provider."""
 
+from dataclasses import replace
+
 from tabiji_dispatch.domain.carrier import Breaker, Carrier
-from tabiji_dispatch.domain.detour import Detour, detours
+from tabiji_dispatch.domain.detour import Detour, detours, replaceable
 from tabiji_dispatch.domain.outcomes import Result, Unkeyed
 
 
@@ -25,6 +27,12 @@ def test_the_next_that_works_takes_the_channel_and_a_channel_without_another_wai
 def test_a_broken_one_keeps_its_probe_and_a_stopped_one_nothing() -> None:
     assert detours(CARRIERS, frozenset(), {"a": 1}) == [Detour("email", "a", "b", 1)]
     assert detours(CARRIERS, frozenset({"a"}), {"a": 1}) == [Detour("email", "a", "b", 0)]
+
+
+def test_a_metered_provider_can_be_replaced_where_another_shares_a_channel() -> None:
+    email, sms = frozenset({"email"}), frozenset({"sms"})
+    metered = [replace(carrier(name), channels=on, quota=5) for name, on in (("a", email), ("b", sms))]
+    assert replaceable({one.name: one for one in (*metered, carrier("c", "email"))}) == {"a": 5}
 
 
 def test_a_breaker_is_broken_from_the_storm_to_the_first_success() -> None:

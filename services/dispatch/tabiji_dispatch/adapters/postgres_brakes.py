@@ -24,6 +24,7 @@ _COUNT = """
 INSERT INTO sent_hour (workspace, p, hour, n) SELECT * FROM unnest($1::text[], $2::int[], $3::timestamptz[], $4::int[])
 ON CONFLICT (workspace, p, hour) DO UPDATE SET n = sent_hour.n + excluded.n
 """
+_FORGET = "DELETE FROM sent_hour WHERE p = ANY($1) AND hour <= $2"
 _TRIP = """
 INSERT INTO brake (kind, workspace, name, seen, allowed, at)
 SELECT DISTINCT ON (kind, workspace, name) kind, workspace, name, seen, allowed, $6::timestamptz
@@ -57,6 +58,9 @@ class PostgresBrakes:
         await tx.execute(
             _COUNT, [key[0] for key in keys], [key[1] for key in keys], [slice_] * len(keys), [n for _, n in sums]
         )
+
+    async def forget(self, tx: Connection, owned: Sequence[int], now: datetime) -> None:
+        await tx.execute(_FORGET, list(owned), now - USUAL)
 
     async def trip(self, tx: Connection, brakes: Iterable[Brake], now: datetime) -> None:
         rows = [(one.kind, one.workspace, one.name, one.seen, one.allowed) for one in brakes]

@@ -14,7 +14,8 @@ WITH picked AS (
     CROSS JOIN LATERAL (
         SELECT message_key FROM delivery
         WHERE provider = t.source AND channel = t.channel AND p = ANY($1) AND NOT in_doubt
-            AND (state = 'queued' OR (state = 'held' AND reason = 'switch:provider:' || t.source))
+            AND (state = 'queued'
+                OR (state = 'held' AND reason IN ('switch:provider:' || t.source, 'quota:' || t.source)))
         ORDER BY seq OFFSET t.keep LIMIT $6
     ) q
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tabiji_common.postgres import Connection
 from tabiji_dispatch.domain.quota import Metered
@@ -14,6 +14,10 @@ ON CONFLICT DO NOTHING
 """
 _USED = """
 SELECT provider, used FROM quota_month WHERE provider = ANY($1) AND month = $2 ORDER BY provider FOR UPDATE
+"""
+_SPENT = """
+SELECT provider FROM quota_month m JOIN unnest($1::text[], $2::bigint[]) AS t(provider, most) USING (provider)
+WHERE m.month = $3 AND m.used >= t.most
 """
 _COUNT = """
 WITH counted AS (
@@ -42,6 +46,9 @@ class PostgresQuotas:
     async def used(self, tx: Connection, providers: Sequence[str], month: str) -> dict[str, int]:
         await tx.execute(_OPEN, list(providers), month)
         return {row[0]: row[1] for row in await tx.fetch(_USED, list(providers), month)}
+
+    async def spent(self, tx: Connection, limits: Mapping[str, int], month: str) -> frozenset[str]:
+        return frozenset(row[0] for row in await tx.fetch(_SPENT, list(limits), list(limits.values()), month))
 
     async def count(self, tx: Connection, metered: Sequence[Metered]) -> None:
         await tx.execute(

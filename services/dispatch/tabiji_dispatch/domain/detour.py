@@ -19,8 +19,20 @@ class Detour:
     keep: int = 0
 
 
+def replaceable(carriers: Mapping[str, Carrier]) -> dict[str, int]:
+    """The quotas of metered providers that share a channel with another."""
+    return {
+        one.name: one.quota
+        for one in carriers.values()
+        if one.quota and any(one.channels & other.channels for other in carriers.values() if other is not one)
+    }
+
+
 def detours(carriers: Mapping[str, Carrier], stopped: AbstractSet[str], broken: Mapping[str, int]) -> list[Detour]:
-    """One for each channel of a provider that is out, where another is not; ``broken`` says how many may probe it."""
+    """One for each channel of a provider that is out, where another is not.
+
+    ``stopped`` are switched off or have used up their month, ``broken`` says how many messages may probe it.
+    """
     out = stopped | broken.keys()
     found = []
     for name in sorted(out & carriers.keys()):

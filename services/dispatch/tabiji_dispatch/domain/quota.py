@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tabiji_dispatch.domain.message import Delivery
 
+QUOTA = "quota:"
 ZONE = ZoneInfo("Asia/Tokyo")
 
 
@@ -40,4 +41,4 @@ def takes(delivery: Delivery, left: Mapping[str, int]) -> bool:
 
 def quota_reason(provider: str) -> str:
     """How a hold for want of quota is written down."""
-    return f"quota:{provider}"
+    return f"{QUOTA}{provider}"
