@@ -12,7 +12,7 @@ from tabiji_common.kafka.merge import Place
 from tabiji_common.kafka.outbox import Row, Slot
 from tabiji_common.kafka.turn import Received
 from tabiji_common.postgres import Connection
-from tabiji_common.topics import PAGE_VIEWS, identity_hash, split_key
+from tabiji_common.topics import JOURNEY_COMMANDS, PAGE_VIEWS, identity_hash, split_key
 
 _OUTBOX = (
     *("p", "epoch", "n", "held", "reason", "topic", "key", "id", "type", "source"),
@@ -146,14 +146,18 @@ def identity(record: Received) -> bytes:
     """The inbox's key: the event's identity under this customer's key; a handed-over event keeps the original's."""
     workspace, _ = split_key(record.key)
     source, id_ = record.source, record.id
-    if isinstance(record.body, Handover):
+    if _is_handover(record):
         source, id_ = record.body.original_source, record.body.original_id
     return identity_hash(record.key, source, id_) if workspace else identity_hash(record.topic, source, id_)
 
 
+def _is_handover(record: Received) -> bool:
+    return record.topic == JOURNEY_COMMANDS.name and isinstance(record.body, Handover)
+
+
 def _first_topic(record: Received) -> str:
     """Where the event was written first: a handed-over page view is kept as long as a direct one."""
-    return record.body.original_topic if isinstance(record.body, Handover) else record.topic
+    return str(record.body.original_topic) if _is_handover(record) else record.topic
 
 
 async def register(
