@@ -100,3 +100,27 @@ def test_sql_is_given_the_time_and_never_asks_for_it() -> None:
         if (hit := SQL_TIME.search(path.read_text("utf-8")))
     ]
     assert found == []
+
+
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
+
+
+def events_logged(module: Module) -> Iterator[tuple[int, ast.expr | None]]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LEVELS:
+            yield from [(node.lineno, next(iter(node.args), None))] if _is_log(node.func.value) else []
+
+
+def _is_log(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "log"
+
+
+def test_what_a_service_logs_is_a_constant_name_with_fields() -> None:
+    sentences = [
+        f"{module.shown}:{line}"
+        for module in modules()
+        if not module.name.startswith("tabiji_cli")  # it speaks to a person
+        for line, event in events_logged(module)
+        if not (isinstance(event, ast.Constant) and re.fullmatch(r"[a-z]+(_[a-z]+)*", str(event.value)))
+    ]
+    assert sentences == []

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
+_FRAMES = 4
+
 
 class TabijiError(Exception):
     """Base of the errors that Tabiji raises on purpose."""
@@ -45,3 +50,10 @@ class Refused(TabijiError):
 
 class Misconfigured(TabijiError):
     """The process cannot start like this; the message names the setting to change."""
+
+
+def where(error: BaseException) -> str:
+    """An error's kind and the innermost places it came through; not its message, which may tell of a person."""
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {places}" if places else type(error).__name__

@@ -52,5 +52,5 @@ class Seldom(logging.Filter):
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger; safe at import."""
-    bound: structlog.stdlib.BoundLogger = structlog.get_logger(module=name)
+    bound: structlog.stdlib.BoundLogger = structlog.get_logger(module=name)  # noqa: TID251 - here alone
     return bound

@@ -63,10 +63,10 @@ async def _check(patient: asyncpg.Pool[Any]) -> None:
     except Exception as error:
         if not is_transient(error):
             raise
-        log.warning("recomputation put off, the database does not answer", error=type(error).__name__)
+        log.warning("recomputation_put_off", error=type(error).__name__)
         return
     if drift.cells:
-        log.error("views differ from their recomputation", cells=drift.cells, views=drift.differ)
+        log.error("views_drifted", cells=drift.cells, views=drift.differ)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ cancellations and merges are one case.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,11 +20,10 @@ from tabiji_analytics.domain.deltas import Deltas
 from tabiji_analytics.domain.facts import Movable, Who
 from tabiji_analytics.metrics import Counts
 from tabiji_analytics.ports import Books
-from tabiji_common.errors import Reject, TabijiError
+from tabiji_common.errors import Reject, TabijiError, where
 from tabiji_common.events import ErasureDone
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka.turn import Applied, Received, Status, Turn
-from tabiji_common.logs import logger
 from tabiji_common.postgres import Connection, is_transient
 from tabiji_common.topics import (
     ANALYTICS_COMMANDS,
@@ -53,7 +51,6 @@ INPUTS: tuple[Topic[Any], ...] = (
     TRANSITIONS,
     OUTCOMES,
 )
-log = logger(__name__)
 SOURCE = "tabiji/analytics"
 STRANDED = "passed on three times, and its order is another customer's still"
 FACTS_WRITTEN = Failpoint("analytics.facts.written", "facts are written, their deltas are not; the turn is uncommitted")
@@ -97,9 +94,7 @@ class Projection:
             except Exception as error:
                 if _from_outside(error):
                     raise
-                frame = traceback.extract_tb(error.__traceback__)[-1]
-                log.error("fold_failed", error=type(error).__name__, where=f"{frame.filename}:{frame.lineno}")  # noqa: TRY400
-                total.parked[key] = type(error).__name__
+                total.parked[key] = where(error)
                 continue
             total.records += applied.records
             total.rejected += applied.rejected

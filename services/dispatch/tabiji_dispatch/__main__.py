@@ -81,7 +81,7 @@ async def build(service: Service) -> None:
     settings = service.settings
     assert isinstance(settings, DispatchSettings)  # noqa: S101 - main gives it
     if unsaid := settings.unsaid():
-        log.warning("marketing mail has to show what is empty here (特定電子メール法)", settings=unsaid)
+        log.warning("marketing_mail_unsaid", settings=unsaid)
     pool, clock, secret = service.pool, service.clock, settings.workspace_secret
     await check_secret(pool, secret)
     terms = terms_of(settings)

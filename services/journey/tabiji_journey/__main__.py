@@ -6,9 +6,8 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
-import structlog
-
 from tabiji_common import parked
+from tabiji_common.logs import logger
 from tabiji_common.postgres import is_transient
 from tabiji_common.service import Service
 from tabiji_journey import metrics
@@ -22,7 +21,7 @@ from tabiji_journey.domain.loader import Shop
 from tabiji_journey.pipeline import INPUTS, JourneyPipeline
 from tabiji_journey.settings import JourneySettings
 
-log = structlog.get_logger()
+log = logger(__name__)
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 SCHEMA = MIGRATIONS.parent / "journey.schema.json"

@@ -6,19 +6,16 @@ each one by itself, write everything back. The number of statements does not dep
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import structlog
-
 from tabiji_common.commands import Enroll, Outcome, Seen
-from tabiji_common.errors import Reject
+from tabiji_common.errors import Reject, where
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka.turn import Applied, Status, Turn
+from tabiji_common.logs import logger
 from tabiji_common.postgres import Connection
 from tabiji_common.topics import CUSTOMERS, ENGAGEMENTS, EVENT_TOPICS, JOURNEY_COMMANDS, OUTCOMES, Topic, split_key
 from tabiji_common.users import Remembered, Users, merges_itself
@@ -46,7 +43,7 @@ Place = tuple[int, str, str]
 
 _NO_JOURNEYS = Catalog()
 
-log = structlog.get_logger()
+log = logger(__name__)
 
 
 @dataclass(slots=True)
@@ -99,7 +96,7 @@ class JourneyPipeline:
                 folded = _fold(catalog, states[key], work, turn)
                 out = outgoing(folded, _seen(turn, work.p), turn.now)
             except Exception as error:  # noqa: BLE001 - our bug: this one customer is parked, the others go on
-                applied.parked[key] = _where(error)
+                applied.parked[key] = where(error)
                 continue
             writes.take(work.p, states[key], folded, catalog)
             _answer(applied, notes, folded, out, work.p)
@@ -256,15 +253,6 @@ def _seen(turn: Turn, p: int) -> Seen:
     """What this service has applied of the topics by which dispatch decides."""
     offsets = {topic.name: turn.offsets.get((topic.name, p), 0) for topic in (CUSTOMERS, ENGAGEMENTS)}
     return Seen(cluster=turn.cluster, offsets=offsets)
-
-
-def _where(error: Exception) -> str:
-    """The kind and place of an error, without its message, which may tell of the customer."""
-    frames = traceback.extract_tb(error.__traceback__)
-    log.error(
-        "customer_parked", error=type(error).__name__, frames=[f"{Path(f.filename).name}:{f.lineno}" for f in frames]
-    )
-    return f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
 
 
 def _count(notes: Notes, applied: Applied) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tabiji_common.clock import Clock
+from tabiji_common.errors import where
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.logs import logger
 from tabiji_dispatch import metrics
@@ -150,6 +151,6 @@ class CourierPool:
     async def _attempt(self, lane: _Lane, intent: Intent, seconds: float) -> Verdict:
         try:
             return await lane.provider.send(intent.letter, seconds)
-        except Exception as error:  # an adapter's bug: what it did before is not known
-            log.exception("an attempt ended unclassified", provider=lane.carrier.name, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - an adapter's bug: what it did before is not known
+            log.error("attempt_unclassified", provider=lane.carrier.name, error=where(error))  # noqa: TRY400
             return Verdict(Result.UNKNOWN, f"bug {type(error).__name__}")

@@ -56,7 +56,7 @@ class RestoreWatch:
             metrics.RESTORE.set(bool(why or known["restore"]))
             await IN_EXAMINE()
         if why:
-            log.error("sends are held: the database was restored or cloned", why=why)
+            log.error("sends_held", why=why)
         return why
 
     async def release(self, by: str) -> bool:
@@ -88,7 +88,7 @@ class RestoreWatch:
             why = "heartbeat" if beat <= self._beat else other
             if why and not restore:
                 await connection.execute(_HOLD, why)
-                log.error("sends are held: the database is another one", changed=why, beat=beat, known=self._beat)
+                log.error("sends_held", why=why, beat=beat, known=self._beat)
                 restore = True
             await IN_BEAT()
         self._beat = beat

@@ -83,7 +83,7 @@ class Settler:
         if step.move is Move.RESEND and isinstance(capability, Unkeyed):
             metrics.RISKED.labels(carrier.name).inc()
         if step.stop:
-            log.error("a provider was stopped", provider=carrier.name, detail=verdict.detail)
+            log.error("provider_stopped", provider=carrier.name, detail=verdict.detail)
         now = self._clock.now()
         listing = None
         if step.suppress and address_field(delivery.channel):
@@ -106,7 +106,7 @@ class Settler:
             except Exception as error:
                 if not is_transient(error):
                     raise
-                log.warning("results wait for the database", error=type(error).__name__, rows=len(settlements))
+                log.warning("settle_retried", error=type(error).__name__, rows=len(settlements))
                 await asyncio.sleep(pause)
                 pause = min(2.0, pause * 2)
         await AFTER_SETTLE()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import structlog
-
+from tabiji_common.logs import logger
 from tabiji_common.postgres import Connection
 from tabiji_journey.domain.catalog import Catalog, Running
 from tabiji_journey.domain.definition import Definition
@@ -21,7 +20,7 @@ ORDER BY v.workspace, v.journey, v.version
 
 _State = tuple[str, str, int, int, str | None]
 
-log = structlog.get_logger()
+log = logger(__name__)
 
 
 class PublishedJourneys:
@@ -54,9 +53,7 @@ class PublishedJourneys:
                 definition = load(row["source"], version=version, file=row["file"], shop=self._shop)
             except DefinitionError as error:
                 # Its people wait until code that can read it comes back; the others go on.
-                log.exception(
-                    "a published journey cannot be read", journey=journey, version=version, problems=str(error)
-                )
+                log.error("journey_unreadable", journey=journey, version=version, problems=str(error))  # noqa: TRY400
                 continue
             self._versions.setdefault(workspace, {})[journey, version] = definition
 
