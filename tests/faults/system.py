@@ -21,9 +21,9 @@ import httpx
 from aiosmtpd.controller import Controller
 
 from tabiji_cli import keys
-from tabiji_cli.demo.mailbox import key_of
 from tabiji_cli.demo.timemaster import Member, TimeMaster, tick_after
 from tabiji_cli.local import Stack
+from tabiji_cli.mailbox import key_of
 from tabiji_cli.processes import Installation, Ports, make_topics, ready, start_services
 from tabiji_cli.services import SERVICES
 from tabiji_cli.stack.ports import free_port

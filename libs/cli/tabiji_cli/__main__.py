@@ -135,8 +135,9 @@ def topics() -> None:
 
 async def _imported(source: Source, url: str, write_key: str) -> int:
     from tabiji_cli import imports  # noqa: PLC0415 - other commands start faster without it
+    from tabiji_cli.http import client  # noqa: PLC0415
 
-    async with imports.client() as http:
+    async with client() as http:
         return await imports.run(source, url, write_key, Console(stderr=True), http)
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,13 +16,12 @@ from typing import TypeVar
 
 import httpx
 import msgspec
-from httpx_aiohttp import AiohttpTransport
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tabiji_cli import segment
 from tabiji_cli.csvorders import BadLine, ImportedOrder, read
-from tabiji_cli.demo import segment
-from tabiji_cli.demo.shop import together
+from tabiji_cli.http import together
 from tabiji_common.topics import derived_id
 
 T = TypeVar("T")
@@ -141,10 +139,3 @@ def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     rest = iter(items)
     while batch := list(islice(rest, size)):
         yield batch
-
-
-@asynccontextmanager
-async def client(timeout: float = 30.0) -> AsyncIterator[httpx.AsyncClient]:
-    """One HTTP client, on aiohttp's transport."""
-    async with httpx.AsyncClient(transport=AiohttpTransport(), timeout=timeout) as http:
-        yield http

@@ -15,12 +15,12 @@ from rich.text import Text
 
 from tabiji_cli import keys
 from tabiji_cli.already import require_unused
-from tabiji_cli.demo.ledger import Ledger
-from tabiji_cli.demo.letters import Letters
-from tabiji_cli.demo.mailbox import Mailbox
-from tabiji_cli.demo.palette import BAD, FAINT
-from tabiji_cli.imports import client
+from tabiji_cli.http import client
+from tabiji_cli.ledger import Ledger
+from tabiji_cli.letters import Letters
 from tabiji_cli.local import Say, Stack, stack, stop_on_signals, stop_services
+from tabiji_cli.mailbox import Mailbox
+from tabiji_cli.palette import BAD, FAINT
 from tabiji_cli.processes import Installation, Ports, make_topics, ready, start_services
 from tabiji_cli.services import SERVICES
 from tabiji_cli.stack.errors import StackError

@@ -15,7 +15,7 @@ from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from tabiji_cli.demo.palette import FAINT, ROAD
+from tabiji_cli.palette import FAINT, ROAD
 from tabiji_ingest.domain.money import EXPONENTS
 
 Row = Mapping[str, Any]

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tabiji_cli.demo.line import LineServer
+from tabiji_cli.line import LineServer
 from tabiji_cli.stack.ports import free_port
 from tabiji_common import events
 from tabiji_common.kafka.turn import Received

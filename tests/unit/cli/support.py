@@ -10,8 +10,8 @@ from typing import Any
 from tabiji_cli.cdnow import Order
 from tabiji_cli.demo import checks, expected, inputs
 from tabiji_cli.demo.evidence import Arm, Delivery, Evidence, JourneyCount
-from tabiji_cli.demo.ledger import Accepted, Mail, Reaction
 from tabiji_cli.demo.shop import row_of
+from tabiji_cli.ledger import Accepted, Mail, Reaction
 
 SEED = "test"
 FIRST = date(1997, 1, 5)

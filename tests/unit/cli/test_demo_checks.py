@@ -11,7 +11,7 @@ import pytest
 
 from tabiji_cli.demo import checks
 from tabiji_cli.demo.evidence import Evidence, JourneyCount
-from tabiji_cli.demo.ledger import Reaction
+from tabiji_cli.ledger import Reaction
 from tests.unit.cli.support import perfect, with_table
 
 

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from tabiji_cli.demo.checks import Check
 from tabiji_cli.demo.command import partial, status, verdict, where_to_look
-from tabiji_cli.demo.letters import Letters
 from tabiji_cli.demo.play import Outcome
+from tabiji_cli.letters import Letters
 from tabiji_cli.local import uninterrupted
 from tabiji_cli.processes import Installation
 from tests.unit.cli.support import perfect

@@ -12,13 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tabiji_cli.demo import ledger
-from tabiji_cli.demo.ledger import Ledger, Mail, Reaction
-from tabiji_cli.demo.letters import Letters
-from tabiji_cli.demo.line import Push
-from tabiji_cli.demo.mailbox import KEY_HEADER, Mailbox, key_of, links_in, reactions
+from tabiji_cli import ledger
 from tabiji_cli.demo.readers import Readers
 from tabiji_cli.demo.shop import NotAccepted
+from tabiji_cli.ledger import Ledger, Mail, Reaction
+from tabiji_cli.letters import Letters
+from tabiji_cli.line import Push
+from tabiji_cli.mailbox import KEY_HEADER, Mailbox, key_of, links_in, reactions
 from tabiji_cli.stack.ports import free_port
 
 NOW = datetime(1997, 2, 1, 3, tzinfo=UTC)

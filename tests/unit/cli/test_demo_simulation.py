@@ -9,14 +9,15 @@ import httpx
 import msgspec
 import pytest
 
-from tabiji_cli.demo import inputs, ledger
-from tabiji_cli.demo.ledger import Accepted, Ledger, Mail, Reaction
-from tabiji_cli.demo.letters import Letters
-from tabiji_cli.demo.mailbox import Mailbox
+from tabiji_cli import ledger
+from tabiji_cli.demo import inputs
 from tabiji_cli.demo.readers import Readers
 from tabiji_cli.demo.shop import NotAccepted, Shop, parts
 from tabiji_cli.demo.simulation import Simulation
 from tabiji_cli.demo.timemaster import Member, TimeMaster, tick_before
+from tabiji_cli.ledger import Accepted, Ledger, Mail, Reaction
+from tabiji_cli.letters import Letters
+from tabiji_cli.mailbox import Mailbox
 from tests.unit.cli.support import SEED, some_orders
 from tests.unit.cli.test_demo_timemaster import FakeService
 

@@ -6,7 +6,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from tabiji_cli.demo.letters import Letters
+from tabiji_cli.letters import Letters
 
 
 def kept(letters: Letters, recipient: str, subject: str = "お礼") -> None:

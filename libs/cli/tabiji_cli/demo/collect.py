@@ -10,7 +10,8 @@ import asyncpg
 import httpx
 import msgspec
 
-from tabiji_cli.demo import expected, ledger, rows
+from tabiji_cli import ledger
+from tabiji_cli.demo import expected, rows
 from tabiji_cli.demo.checks import ZONES
 from tabiji_cli.demo.evidence import Evidence, Row
 from tabiji_cli.demo.experiments import arms

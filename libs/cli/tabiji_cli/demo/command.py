@@ -14,13 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from tabiji_cli.already import require_unused
-from tabiji_cli.demo.palette import BAD, FAINT, GOAL, WARN
 from tabiji_cli.demo.play import Options, Outcome, Stopped, played
 from tabiji_cli.demo.report import report
 from tabiji_cli.demo.runs import LiveRows
 from tabiji_cli.demo.shop import NotAccepted
 from tabiji_cli.demo.timemaster import RunFailed
 from tabiji_cli.local import Say, Stack, stack, stop_on_signals
+from tabiji_cli.palette import BAD, FAINT, GOAL, WARN
 from tabiji_cli.processes import Ports
 from tabiji_cli.services import SERVICES
 from tabiji_cli.stack.errors import StackError

@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tabiji_cli.demo.evidence import JourneyCount
-from tabiji_cli.demo.palette import BAD, FAINT, GOAL, ROAD, WARN, bar
 from tabiji_cli.demo.scene import Scene, civil, span
+from tabiji_cli.palette import BAD, FAINT, GOAL, ROAD, WARN, bar
 
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
 AROUND = 10  # lines of the picture that are not blocks

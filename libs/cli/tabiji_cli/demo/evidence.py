@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tabiji_cli.demo.expected import Bought
-from tabiji_cli.demo.ledger import Mail, Reaction
+from tabiji_cli.ledger import Mail, Reaction
 
 Row = Mapping[str, Any]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from fractions import Fraction
 
-from tabiji_cli.demo import segment
-from tabiji_cli.demo.ledger import Accepted
+from tabiji_cli import segment
+from tabiji_cli.ledger import Accepted
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from tabiji_cli.cdnow import Order
-from tabiji_cli.demo.chance import chance
+from tabiji_cli.chance import chance
 from tabiji_cli.demo.life import Input, Life, at
 
 # Which topic a kind of event ends up on: one customer's events on different topics are posted one after the other.

@@ -13,9 +13,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tabiji_cli import segment
 from tabiji_cli.cdnow import CURRENCY, Order
-from tabiji_cli.demo import segment
-from tabiji_cli.demo.chance import chance, choose, whole
+from tabiji_cli.chance import chance, choose, whole
 
 SHOP_ZONE = ZoneInfo("Asia/Tokyo")
 # Orders are placed from 09:05 to 23:30 in Tokyo, one calendar day in UTC as well: months are the log's in both zones.

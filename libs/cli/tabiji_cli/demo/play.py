@@ -23,12 +23,12 @@ from tabiji_cli.demo.digest import digest
 from tabiji_cli.demo.display import Display
 from tabiji_cli.demo.evidence import Evidence
 from tabiji_cli.demo.faults import Faults
-from tabiji_cli.demo.letters import Letters
 from tabiji_cli.demo.runs import begin
 from tabiji_cli.demo.scene import Scene, civil, shipped_states
 from tabiji_cli.demo.simulation import Simulation
 from tabiji_cli.demo.timemaster import RunFailed
 from tabiji_cli.demo.world import World, world
+from tabiji_cli.letters import Letters
 from tabiji_cli.local import Say, Stack
 from tabiji_cli.processes import Installation, Ports
 from tabiji_cli.services import SERVICES

@@ -13,11 +13,11 @@ from rich.text import Text
 from tabiji_cli.already import require_unused
 from tabiji_cli.demo.checks import Check
 from tabiji_cli.demo.digest import differences, meaningful
-from tabiji_cli.demo.palette import BAD, FAINT, GOAL
 from tabiji_cli.demo.play import Options, Outcome, end, played
 from tabiji_cli.demo.shop import NotAccepted
 from tabiji_cli.demo.timemaster import RunFailed
 from tabiji_cli.local import Say, Stack, stack, stop_on_signals
+from tabiji_cli.palette import BAD, FAINT, GOAL
 from tabiji_cli.processes import Ports
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import default_home

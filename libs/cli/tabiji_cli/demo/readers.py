@@ -10,9 +10,10 @@ from itertools import groupby
 
 import httpx
 
-from tabiji_cli.demo.ledger import Ledger, Reaction
-from tabiji_cli.demo.mailbox import Due
-from tabiji_cli.demo.shop import PATIENCE, NotAccepted, together
+from tabiji_cli.demo.shop import PATIENCE, NotAccepted
+from tabiji_cli.http import together
+from tabiji_cli.ledger import Ledger, Reaction
+from tabiji_cli.mailbox import Due
 
 PERSON = "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 (KHTML, like Gecko)"
 MACHINE = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 import httpx
 import msgspec
 
-from tabiji_cli.demo import segment
+from tabiji_cli import segment
 from tabiji_cli.demo.inputs import waves
-from tabiji_cli.demo.ledger import Accepted, Bill, Ledger
 from tabiji_cli.demo.life import Input
+from tabiji_cli.http import together
+from tabiji_cli.ledger import Accepted, Bill, Ledger
 
 PATIENCE = 60.0  # seconds of broken connections and 503 until the run fails
 AGAIN = frozenset({429, 500, 502, 503, 504})
@@ -82,16 +82,6 @@ class Shop:
                 raise NotAccepted(why)
             await asyncio.sleep(pause)
             pause = min(pause * 2, 1.0)
-
-
-async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Do all of it at once; the first error ends the rest and is raised as itself."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for one in work:
-                group.create_task(one)
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
 
 
 def parts(wave: Iterable[Input]) -> Iterator[list[Input]]:

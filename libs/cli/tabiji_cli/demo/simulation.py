@@ -13,10 +13,10 @@ from datetime import datetime
 
 from tabiji_cli.demo.inputs import Plan
 from tabiji_cli.demo.life import Input
-from tabiji_cli.demo.mailbox import Mailbox
 from tabiji_cli.demo.readers import Readers
 from tabiji_cli.demo.shop import Shop
 from tabiji_cli.demo.timemaster import TimeMaster, next_due, tick_after, tick_at_or_after
+from tabiji_cli.mailbox import Mailbox
 
 Hook = Callable[["Simulation"], Awaitable[None]]
 

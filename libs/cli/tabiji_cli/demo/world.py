@@ -12,17 +12,17 @@ import httpx
 from tabiji_cli import keys
 from tabiji_cli.demo.faults import Faults
 from tabiji_cli.demo.inputs import Plan
-from tabiji_cli.demo.ledger import Accepted, Ledger, Mail, Reaction
-from tabiji_cli.demo.letters import Letters
-from tabiji_cli.demo.line import LineServer
-from tabiji_cli.demo.mailbox import Mailbox
 from tabiji_cli.demo.readers import Readers
 from tabiji_cli.demo.runs import Run, create_database
 from tabiji_cli.demo.shop import Shop
 from tabiji_cli.demo.simulation import Simulation
 from tabiji_cli.demo.timemaster import Member, TimeMaster, tick_before
-from tabiji_cli.imports import client
+from tabiji_cli.http import client
+from tabiji_cli.ledger import Accepted, Ledger, Mail, Reaction
+from tabiji_cli.letters import Letters
+from tabiji_cli.line import LineServer
 from tabiji_cli.local import Say, Stack
+from tabiji_cli.mailbox import Mailbox
 from tabiji_cli.processes import Installation, Ports, make_topics, ready, start_services
 from tabiji_cli.services import SERVICES
 from tabiji_cli.stack.ports import free_port

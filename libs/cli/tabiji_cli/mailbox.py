@@ -23,10 +23,10 @@ from typing import cast
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tabiji_cli.demo.chance import chance, whole
-from tabiji_cli.demo.ledger import Ledger, Mail
-from tabiji_cli.demo.letters import Letters
-from tabiji_cli.demo.line import Push
+from tabiji_cli.chance import chance, whole
+from tabiji_cli.ledger import Ledger, Mail
+from tabiji_cli.letters import Letters
+from tabiji_cli.line import Push
 
 OPENED, CLICKED, UNSUBSCRIBED, SCANNED = 0.42, 0.35, 0.015, 0.08  # clicks and unsubscribes: of the opened
 LINE_CLICKED = 0.25

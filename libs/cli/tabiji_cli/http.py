@@ -1,0 +1,28 @@
+"""HTTP to the services: one client, and many requests at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+
+@asynccontextmanager
+async def client(timeout: float = 30.0) -> AsyncIterator[httpx.AsyncClient]:
+    """One HTTP client, on aiohttp's transport."""
+    async with httpx.AsyncClient(transport=AiohttpTransport(), timeout=timeout) as http:
+        yield http
+
+
+async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do all of it at once; the first error ends the rest and is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
