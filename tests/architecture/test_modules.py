@@ -34,7 +34,6 @@ raise SystemExit(failed > 0)
 
 KAFKA_DOORS = (
     "tabiji_common.kafka",
-    "tabiji_common.testing",
     "tabiji_common.topics",  # asks the client's partitioner where a key goes
     "tabiji_cli.stack",
 )

@@ -1,4 +1,4 @@
-"""A record that the broker takes none of the size of: told apart from a missing ack, and in nobody's way."""
+"""A record that is larger than the broker accepts: told apart from a missing ack, and in nobody's way."""
 
 import asyncio
 from typing import Any

@@ -13,7 +13,7 @@ from tabiji_common.failpoints import REGISTRY
 from tabiji_common.topics import TOPICS
 
 PACKAGES = ("tabiji_common", *(f"tabiji_{service}" for service in services.SERVICES))
-_RUN_ONLY = {"__main__", "testing"}
+_RUN_ONLY = {"__main__"}
 
 
 def failpoints() -> dict[str, str]:

@@ -23,9 +23,6 @@ class LetsGo:
     __slots__ = ()
 
 
-# --- journey.command.v1, dispatch.command.v1, analytics.command.v1 ----------------------------------------------------
-
-
 class JourneyCommand(Payload, frozen=True, kw_only=True, omit_defaults=True):
     """A request to the journey service about one customer."""
 
@@ -116,9 +113,6 @@ class FactsHandover(Payload, frozen=True, kw_only=True, omit_defaults=True):
     hops: int = 1
 
 
-# --- journey.transition.v1 ------------------------------------------------------------------------------------------
-
-
 class Transition(Payload, frozen=True, kw_only=True, omit_defaults=True):
     """An enrollment moved.
 
@@ -142,9 +136,6 @@ class Transition(Payload, frozen=True, kw_only=True, omit_defaults=True):
     seq: int = 0
     message_key: str | None = None
     arms: dict[str, str] = {}
-
-
-# --- dispatch.send.v1 -----------------------------------------------------------------------------------------------
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -182,9 +173,6 @@ class CancelMessage(SendCommand, frozen=True, kw_only=True, omit_defaults=True):
     """Do not send this message, if there is still time."""
 
     reason: str
-
-
-# --- dispatch.outcome.v1 --------------------------------------------------------------------------------------------
 
 
 class Outcome(Payload, frozen=True, kw_only=True, omit_defaults=True):

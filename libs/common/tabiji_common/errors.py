@@ -17,7 +17,7 @@ class Retry(TabijiError):
 
 
 class TooLarge(Retry):
-    """Among the records is one that the log takes no record of the size of: the same ones would fail for ever."""
+    """Among the records is one that is larger than the broker accepts: the same ones would fail for ever."""
 
 
 class Reject(TabijiError):

@@ -38,9 +38,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return kind(workspace=self.workspace, customer=self.customer, **fields)
 
 
-# --- events.purchase.v1 ---------------------------------------------------------------------------------------------
-
-
 class PurchaseEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Something happened to an order or a subscription."""
 
@@ -98,9 +95,6 @@ class SubscriptionCancelled(SubscriptionEvent, frozen=True, kw_only=True, omit_d
     """A subscription was ended by the customer or the shop."""
 
 
-# --- events.page_view.v1 --------------------------------------------------------------------------------------------
-
-
 class PageViewEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A customer looked at something, searched, or touched the cart."""
 
@@ -146,9 +140,6 @@ class CheckoutStepViewed(PageViewEvent, frozen=True, kw_only=True, omit_defaults
 
 class CheckoutStepCompleted(PageViewEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A step of the checkout was completed."""
-
-
-# --- events.engagement.v1 -------------------------------------------------------------------------------------------
 
 
 class EngagementEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -203,9 +194,6 @@ class SurveyAnswered(EngagementEvent, frozen=True, kw_only=True, omit_defaults=T
     """A survey was answered; the answers are in ``properties``."""
 
 
-# --- events.customer.v1 ---------------------------------------------------------------------------------------------
-
-
 class CustomerEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What we know of a customer changed."""
 
@@ -247,9 +235,6 @@ class ErasureDone(CustomerEvent, frozen=True, kw_only=True, omit_defaults=True):
     """``service`` has forgotten this customer."""
 
     service: str
-
-
-# --- events.custom.v1 -----------------------------------------------------------------------------------------------
 
 
 class CustomEvent(Event, frozen=True, kw_only=True, omit_defaults=True):

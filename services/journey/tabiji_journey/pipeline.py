@@ -24,9 +24,9 @@ from tabiji_journey.domain import advance as engine
 from tabiji_journey.domain.arrival import Told, matters, told
 from tabiji_journey.domain.catalog import Catalog
 from tabiji_journey.domain.customer import fold
-from tabiji_journey.domain.model import Send
+from tabiji_journey.domain.model import FAULTY, Send
 from tabiji_journey.domain.outgoing import Outgoing, handover, outgoing
-from tabiji_journey.domain.state import FAULTY, CustomerState, Folded
+from tabiji_journey.domain.state import CustomerState, Folded
 from tabiji_journey.domain.writes import Writes
 from tabiji_journey.ports import Clockwork, Customers, Journeys, Wanted
 
@@ -130,8 +130,6 @@ class JourneyPipeline:
         standing = await self._clockwork.standing(connection, owned, now)
         return Status(standing.next_due, standing.due)
 
-    # --- gathering ----------------------------------------------------------------------------------------------------
-
     @staticmethod
     def _gather(turn: Turn, catalogs: Mapping[str, Catalog], applied: Applied, users: Users) -> dict[str, Work]:
         """The records that can matter, by customer, in order."""
@@ -173,8 +171,6 @@ class JourneyPipeline:
             applied.again = due.more
             for key in filter(turn.takes, due.customers):
                 batch.setdefault(key, Work(due.customers[key]))
-
-    # --- what does not belong to one customer alone -----------------------------------------------------------------
 
     async def _hand_over(self, tx: Connection, notes: Notes, turn: Turn, applied: Applied) -> None:
         """Give what was kept of visitors to the customers that they turned out to be; before what came after it."""

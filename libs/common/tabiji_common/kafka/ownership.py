@@ -43,10 +43,14 @@ class Ownership:
         self._joined = False
 
     async def join(self) -> str:
-        """Connect and join; the cluster's id."""
-        self.cluster = await self.parts.probes.start()
-        await self.parts.reader.start()
-        await self._rejoin()
+        """Connect and join; the cluster's id. Where a part fails, those that are connected already are let go of."""
+        try:
+            self.cluster = await self.parts.probes.start()
+            await self.parts.reader.start()
+            await self._rejoin()
+        except BaseException:
+            await self.leave()
+            raise
         return self.cluster
 
     async def leave(self) -> None:

@@ -1,4 +1,8 @@
-"""What the loop needs of a log, in its own words; ``log`` has Apache Kafka, ``fake`` a log in memory for unit tests."""
+"""What the loop needs of a log, in its own words; ``log`` has Apache Kafka, ``fake`` a log in memory for unit tests.
+
+Every call that asks the log raises ``Retry`` where it does not answer: the loop backs off and asks again. ``stop``,
+``assigned``, ``assign`` and ``prove`` never do; who cannot be vouched for is not proven.
+"""
 
 from __future__ import annotations
 

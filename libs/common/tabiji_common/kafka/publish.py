@@ -72,7 +72,7 @@ class Publisher:
         self.kick()
 
     async def _append(self, rows: list[Row]) -> list[Row]:
-        """The rows that Kafka has now; one by one where it takes no record of one's size."""
+        """The rows that Kafka has now; one by one where one is larger than it accepts."""
         try:
             await self.producer.append_encoded(rows)
         except TooLarge:

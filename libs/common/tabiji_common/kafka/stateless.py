@@ -28,7 +28,7 @@ BEFORE_COMMIT = Failpoint("stateless.commit.before", "output acked, offsets not 
 class StatelessLoop:
     """Consumes one topic; each event goes to the handler, what the handler returns goes to Kafka.
 
-    ``Reject`` dead-letters the event, and so does an answer that the log takes none of the size of; ``Retry`` repeats
+    ``Reject`` dead-letters the event, and so does an answer that is larger than the broker accepts; ``Retry`` repeats
     the batch with back-off; anything else stops the process. Records take their ids from the event's, so that a repeat
     after a crash is dropped by receivers.
     """
@@ -104,7 +104,7 @@ class StatelessLoop:
         return Row.dead((0, 0, 0), record, dead_letter_name(record.topic, self.group), reason)
 
     async def _append(self, answers: list[Answer]) -> None:
-        """Everything in one append; one by one where the log takes no record of one's size."""
+        """Everything in one append; one by one where one is larger than the broker accepts."""
         try:
             await self.producer.append_encoded([row for _, rows in answers for row in rows])
         except TooLarge:

@@ -89,7 +89,7 @@ transition_fact = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("holdout", sa.Boolean, nullable=False),
     sa.Column("arms", sa.Text, nullable=False),
-    sa.Column("seq", sa.Integer, nullable=False, comment="The enrollment's how-manieth transition"),
+    sa.Column("seq", sa.Integer, nullable=False, comment="Counts the enrollment's transitions from 1"),
     sa.Index("transition_fact_customer", "workspace", "customer"),
     sa.Index("transition_fact_enrollment", "enrollment"),
     comment="Moves of enrollments",

@@ -18,6 +18,7 @@ from tabiji_journey.domain.enter import COMMAND, enter, key_of, revoke_check
 from tabiji_journey.domain.identity import timer_id
 from tabiji_journey.domain.known import Occurrences, Profile
 from tabiji_journey.domain.model import (
+    FAULTY,
     CommandInput,
     Effect,
     Enrollment,
@@ -133,7 +134,7 @@ def _timer(walk: Walk, fired: TimerInput) -> None:
         case "deadline", SendState():
             _miss_deadline(walk, state)
         case _:
-            walk.leave("definition_error")
+            walk.leave(FAULTY)
 
 
 def _miss_deadline(walk: Walk, state: SendState) -> None:
@@ -161,7 +162,7 @@ def _outcome(walk: Walk, outcome: OutcomeInput) -> None:
         return
     state = walk.definition.states.get(name)
     if not isinstance(state, SendState):
-        walk.leave("definition_error")
+        walk.leave(FAULTY)
     elif told.outcome == "unknown":
         walk.wait("unknown_wait", walk.now + state.unknown_wait)
     elif not now.paused:

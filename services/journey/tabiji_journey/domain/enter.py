@@ -12,6 +12,7 @@ from tabiji_journey.domain.definition import Definition
 from tabiji_journey.domain.identity import business_id, enrollment_id, in_holdout
 from tabiji_journey.domain.known import Occurrences, Profile
 from tabiji_journey.domain.model import (
+    FAULTY,
     Effect,
     Enrollment,
     Entered,
@@ -67,7 +68,7 @@ def enter(
         if not asked and remembered_exit(definition, new.trigger, memory, walk.scope(), plain=False):
             return Entered(None, refused="already_over")
     except ConditionError:
-        return Entered(None, refused="definition_error")
+        return Entered(None, refused=FAULTY)
     restarted, effects = _end_running(definition, earlier, walk)
     enrollment, own = walk.safely(lambda: _begin(walk))
     return Entered(enrollment, restarted, (*effects, *own))
@@ -86,7 +87,7 @@ def revoke_check(definition: Definition, enrollment: Enrollment, profile: Profil
     try:
         return "" if when.holds(replace(scope, event=trigger_view(enrollment.trigger))) else "entry_revoked"
     except ConditionError:
-        return "definition_error"
+        return FAULTY
 
 
 COMMAND = "enroll"
@@ -113,7 +114,7 @@ def _refused(definition: Definition, profile: Profile, event: EventInput, now: d
     try:
         holds = when is None or when.holds(Scope(profile, now, event=seen, trigger=seen))
     except ConditionError:
-        return "definition_error"
+        return FAULTY
     return "" if holds else "condition"
 
 

@@ -14,6 +14,9 @@ from typing import Any, Literal
 import msgspec
 from msgspec import field
 
+FAULTY = "definition_error"
+"""Why somebody leaves or does not enter: a condition of the definition failed to evaluate."""
+
 Status = Literal["waiting", "finished", "exited"]
 TimerKind = Literal["wake", "timeout", "deadline", "unknown_wait"]
 OutcomeState = Literal["sent", "suppressed", "failed", "unknown", "delivered"]

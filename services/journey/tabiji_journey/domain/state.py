@@ -9,10 +9,8 @@ import msgspec
 
 from tabiji_journey.domain.arrival import Told
 from tabiji_journey.domain.memory import NOTHING, Memory
-from tabiji_journey.domain.model import Effect, Enrollment, Moved
+from tabiji_journey.domain.model import FAULTY, Effect, Enrollment, Moved
 from tabiji_journey.domain.profile import EMPTY, Profile
-
-FAULTY = "definition_error"
 
 
 class Ties(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ from tabiji_journey.domain.definition import (
 )
 from tabiji_journey.domain.durations import Duration
 from tabiji_journey.domain.identity import arm_of, message_key
-from tabiji_journey.domain.model import Match, MessageRef, MoveKind, Send, TimerKind
+from tabiji_journey.domain.model import FAULTY, Match, MessageRef, MoveKind, Send, TimerKind
 from tabiji_journey.domain.rules import remembered_exit, remembered_match
 from tabiji_journey.domain.walk import Walk
 
@@ -66,7 +66,7 @@ def _go(walk: Walk, target: str, reason: str, kind: MoveKind) -> None:
         if onward is None:
             return
         (target, reason), kind = onward, "moved"
-    walk.leave("definition_error")
+    walk.leave(FAULTY)
 
 
 def _step_into(walk: Walk, state: State, reason: str, kind: MoveKind) -> None:

@@ -13,6 +13,7 @@ from tabiji_journey.domain.conditions import ConditionError, Scope
 from tabiji_journey.domain.definition import Definition, WaitEvent
 from tabiji_journey.domain.known import Occurrences, Profile
 from tabiji_journey.domain.model import (
+    FAULTY,
     Cancel,
     Cause,
     Effect,
@@ -62,7 +63,7 @@ class Walk:
             act()
         except (ConditionError, OverflowError):
             if self.enrollment.status == "waiting":
-                self.leave("definition_error")
+                self.leave(FAULTY)
         return self.enrollment, tuple(self.effects)
 
     def scope(self) -> Scope:

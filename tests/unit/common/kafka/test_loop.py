@@ -147,3 +147,23 @@ async def test_while_timers_are_paused_no_turn_may_fire_any(world: World) -> Non
     while "later" not in world.database.turns[-1][0]:
         await world.turn()
     assert world.database.limit == EPOCH
+
+
+class Stopping(FakeProbes):
+    stopped = False
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+
+async def test_who_cannot_join_lets_go_of_what_it_has_connected() -> None:
+    world = World(most=2)
+    probes, parts = Stopping(world.log), world.loop.parts
+
+    async def refused() -> None:
+        raise Retry("no broker answers")
+
+    parts.probes, parts.membership.start = probes, refused  # type: ignore[method-assign]
+    with pytest.raises(Retry):
+        await world.loop.run(Pipeline(), inbox=frozenset())  # type: ignore[arg-type]
+    assert probes.stopped

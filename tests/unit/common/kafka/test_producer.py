@@ -156,5 +156,7 @@ async def test_an_append_that_is_cancelled_takes_nobody_with_it() -> None:
     assert client.log[0] == [b"1", b"2"]
 
 
-async def test_nothing_to_append_is_done_at_once() -> None:
-    await Ours(Client()).append_encoded([])
+async def test_nothing_to_append_is_done_at_once_and_asks_nobody() -> None:
+    client = Client()  # its gate is shut
+    await asyncio.wait_for(Ours(client).append_encoded([]), 1)
+    assert client.requests == []

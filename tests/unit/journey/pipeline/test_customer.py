@@ -204,9 +204,6 @@ def test_an_open_read_before_the_wait_for_it_begins_ends_it_at_once(ann: Person)
     assert ann.standing["thanks"] == ("finished", "done")
 
 
-# --- visitors ---------------------------------------------------------------------------------------------------------
-
-
 def test_an_anonymous_visitor_is_never_enrolled_and_its_events_are_kept() -> None:
     visitor = Person(catalog_of(CART, THANKS), "cookie")
     visitor.meets(received(cart("c1", "cookie", anonymous=True), "e1", MONDAY))
@@ -303,9 +300,6 @@ def test_a_customer_told_that_its_visitor_is_a_user_does_not_take_it_along_when_
     assert ann.last.answered == []
     ann.meets(received(events.Erased(workspace="w", customer="ann"), "e", after(hours=1)))
     assert ann.last.forgotten == ()
-
-
-# --- commands ---------------------------------------------------------------------------------------------------------
 
 
 def command(kind: type[commands.JourneyCommand], **fields: object) -> commands.JourneyCommand:
