@@ -11,6 +11,7 @@ FAMILIES = (
     "cluster",
     "cut",
     "dispatch",
+    "crowd",
     "wire",
     "time",
     "history",

@@ -9,12 +9,16 @@ from typing import Any, Self
 
 @dataclass
 class Receiver:
-    """``cut``: accept, head, body (before it is read), reply (all read, nothing said), half_reply; or ``status``."""
+    """``cut``: accept, head, body (before it is read), reply (all read, nothing said), half_reply; or ``status``.
+
+    ``delay`` is seconds before an answer.
+    """
 
     cut: str = ""
     how: str = "close"
     status: str = "200 OK"
     headers: str = ""
+    delay: float = 0.0
     times: int = 10**9
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     acted: list[str] = field(default_factory=list)  # keys acted on, once each
@@ -63,6 +67,7 @@ class Receiver:
             key = headers["webhook-id"]
             if key not in self.acted:
                 self.acted.append(key)
+        await asyncio.sleep(self.delay if bad else 0)
         await self._maybe(writer, "reply", bad)
         status = self.status if bad else "200 OK"
         extra = self.headers if bad else ""
