@@ -18,16 +18,18 @@ from tests.faults import report, results
 from tests.faults.ground import Ground, ground
 from tests.faults.results import Run
 from tests.faults.rows import register
-from tests.faults.suite import ROWS, Figures, Row
+from tests.faults.suite import ROWS, Figures, Row, Skipped
 
 
 async def one(row: Row, place: Ground, seed: int, code: str) -> Run:
-    """Tell the scenario once; whatever it raises is a failed run."""
+    """Tell the scenario once; whatever it raises is a failed run, but ``Skipped``."""
     begun = time.monotonic()
     failure, figures = "", Figures()
     try:
         async with asyncio.timeout(row.seconds):
             figures = await row.scenario(place, seed)
+    except Skipped:
+        raise
     except (TimeoutError, Stalled) as error:
         failure, figures = f"stalled: {error!r}", Figures(stalls=1)
     except Exception as error:  # noqa: BLE001 - a run that ends badly is a figure, too
@@ -43,7 +45,12 @@ async def tell(row: Row, place: Ground, seeds: list[int], code: str, progress: P
 
     async def tell_one(seed: int) -> None:
         async with free:
-            run = await one(row, place, seed, code)
+            try:
+                run = await one(row, place, seed, code)
+            except Skipped as reason:
+                progress.console.print(f"row {row.number} is left out: {reason}", style="yellow")
+                progress.advance(task)
+                return
         kept = results.read(row.number)
         kept.runs = sorted([*kept.runs, run], key=lambda run: run.seed)
         kept.date = LiveClock().now().date().isoformat()

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from tests.faults.ground import Ground
 
 
+class Skipped(Exception):
+    """This machine cannot have the fault; the message says why."""
+
+
 @dataclass
 class Figures:
     """What the ledgers outside the system say of one run. ``other`` holds figures of the row's own, by name."""

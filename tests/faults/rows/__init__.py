@@ -10,6 +10,7 @@ FAMILIES = (
     "stores",
     "cluster",
     "cut",
+    "full",
     "dispatch",
     "crowd",
     "wire",
