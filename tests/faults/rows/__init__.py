@@ -15,6 +15,7 @@ FAMILIES = (
     "crowd",
     "wire",
     "time",
+    "lives",
     "history",
     "torture",
     "planted",
