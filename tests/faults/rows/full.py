@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import asyncpg
+import httpx
 
 from tests.faults.disk import SmallDisk, small_disk
 from tests.faults.ground import Ground, threaded
@@ -17,14 +18,16 @@ FULL = 5.0
 
 @row(14, runs=10, note="a tmpfs of 400 MB, full for 5 s; by turns under the tables, and until the WAL ends as well")
 async def disk_full(place: Ground, seed: int) -> Figures:
-    """The whole system: nothing is promised or sent that is not on record, and afterwards all of it is done."""
+    """The whole system, mails waiting to leave: none leaves without a record, and afterwards all of it is done."""
     async with (
         threaded(small_disk()) as small,
         replace(place, postgres=small.server).system(dispatch={"TABIJI_LEASE": "3"}) as yard,
     ):
+        await switch(yard, on=True)
         await yard.load("r0")
         await yard.settle()
         await asyncio.to_thread(small.fill)
+        releasing = asyncio.create_task(switch(yard, on=False))
         loading = asyncio.create_task(yard.load(f"full{seed}", customers=48))
         await asyncio.sleep(FULL / 2)
         ended = await end_of_wal(small) if seed % 2 else 0
@@ -33,7 +36,7 @@ async def disk_full(place: Ground, seed: int) -> Figures:
         assert met, "the disk was never full"
         await asyncio.to_thread(small.free)
         begun = asyncio.get_running_loop().time()
-        await loading
+        await asyncio.gather(loading, releasing)
         await yard.settle()
         took = asyncio.get_running_loop().time() - begun
         await yard.check()
@@ -42,6 +45,16 @@ async def disk_full(place: Ground, seed: int) -> Figures:
             unknown=await unknown(yard),
             other={"writes refused": met, "WAL ended": ended, "s until all was done": took},
         )
+
+
+async def switch(yard: System, *, on: bool) -> None:
+    """Hold all mails, or let them go; asked until it is done, as a person would."""
+    url, body = f"{yard.installation.url('dispatch')}/v1/switches", {"scope": "global", "on": on}
+    while True:
+        with suppress(httpx.TransportError):
+            if (await yard.http.put(url, json=body)).status_code == httpx.codes.OK:
+                return
+        await asyncio.sleep(0.1)
 
 
 async def end_of_wal(small: SmallDisk) -> int:
