@@ -51,8 +51,12 @@ faults: setup ## the fault suite, resumable (ROW=17: one row; N=30: runs a row; 
 soak: setup ## random faults at the whole system (MINUTES=60 SEED=1), then every checker
 	@MINUTES="$(MINUTES)" SEED="$(SEED)" $(BIN)/python -m tests.faults.soak
 
+.PHONY: fuzz
+fuzz: setup ## requests made from ingest's OpenAPI document (MINUTES=10 SEED=7): no 5xx, no hang, bounded memory
+	@MINUTES="$(MINUTES)" SEED="$(SEED)" $(BIN)/pytest tests/integration/ingest/test_fuzz.py -m long -s
+
 .PHONY: bench
-bench: setup ## figures as ratios to a ceiling in the same run, into docs/performance.md (ONLY=ingest, ROUNDS=3)
+bench: setup ## figures as ratios to a ceiling in the same run, into docs/performance.md (ONLY=ingest, ROUNDS=3, SHAPE=peers)
 	@$(BIN)/python -m tests.bench
 
 .PHONY: fmt

@@ -1,7 +1,8 @@
 """``make bench``: every figure in interleaved rounds with its ceiling; a table, a JSON file and a page.
 
-``ONLY=ingest`` (a group or a figure, several with commas), ``ROUNDS=3`` (0 writes the page again). Figures that were
-not run keep what the JSON file says of them, unless they are defined otherwise now.
+``SHAPE=peers`` takes the shapes that other systems were measured at. ``ONLY=ingest`` (a group or a figure, several with
+commas), ``ROUNDS=3`` (0 writes the page again). Figures that were not run keep what the JSON file says of them, unless
+they are defined otherwise now.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tabiji_common import logs
-from tests.bench import analytics, dispatch, ingest, journey, owners, page, road, timers
+from tests.bench import analytics, dispatch, ingest, journey, owners, page, peers, road, timers
 from tests.bench.figure import Figure, Pair, Run, summary
 from tests.bench.stage import Stage, stage
 
@@ -29,15 +30,18 @@ FIGURES: tuple[Figure, ...] = (
     *road.FIGURES,
     *owners.FIGURES,
 )
+SHAPES = {"": FIGURES, "peers": peers.FIGURES}
+EVERY = (*FIGURES, *peers.FIGURES)
 
 
-def chosen(only: str) -> list[Figure]:
-    """The figures that ``only`` names; all where it is empty."""
+def chosen(only: str, shape: str) -> list[Figure]:
+    """The figures that ``only`` names; all of the ``shape`` where it is empty."""
     names = {name for name in only.split(",") if name}
-    found = [figure for figure in FIGURES if not names or names & {figure.name, figure.group}]
-    unknown = names - {figure.name for figure in FIGURES} - {figure.group for figure in FIGURES}
+    figures = EVERY if names else SHAPES[shape]
+    found = [figure for figure in figures if not names or names & {figure.name, figure.group}]
+    unknown = names - {figure.name for figure in EVERY} - {figure.group for figure in EVERY}
     if unknown:
-        sys.exit(f"no figure is called {', '.join(sorted(unknown))}; there are {', '.join(f.name for f in FIGURES)}")
+        sys.exit(f"no figure is called {', '.join(sorted(unknown))}; there are {', '.join(f.name for f in EVERY)}")
     return found
 
 
@@ -76,7 +80,7 @@ async def run(figures: list[Figure], count: int, console: Console) -> list[dict[
                 console.print_exception()
                 continue
             found.append(summary(figure, took))
-            page.write(page.keep(found[-1:], FIGURES), FIGURES)
+            page.write(page.keep(found[-1:], EVERY), EVERY)
             console.print(page.line(found[-1]))
     return found
 
@@ -87,10 +91,10 @@ def main() -> None:
     logs.configure("bench", "ERROR")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, as Ctrl-C does
     only, count = os.environ.get("ONLY", ""), int(os.environ.get("ROUNDS", "3"))
-    figures = chosen(only)
+    figures = chosen(only, os.environ.get("SHAPE", ""))
     found = uvloop.run(run(figures, count, console)) if count else []
-    page.write(page.keep([], FIGURES), FIGURES)
-    console.print(page.table(page.keep([], FIGURES)))
+    page.write(page.keep([], EVERY), EVERY)
+    console.print(page.table(page.keep([], EVERY)))
     console.print(f"{page.PAGE.name} and {page.DATA.name} are written in docs/")
     sys.exit(bool(count) and len(found) < len(figures))
 

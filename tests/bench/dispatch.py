@@ -86,6 +86,7 @@ class Office:
     provider: ProviderSettings
     pid: int
     folder: Path
+    messages: int = MESSAGES
     rounds: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -107,9 +108,9 @@ class Office:
         """As many messages as there are customers, until the ledger says that all were sent."""
         number, now = next(self.rounds), LiveClock().now()
         meter = Meter(self.on, self.pid)
-        await append(self.settings, [self.message(number, n, now) for n in range(MESSAGES)])
-        await self.until("SELECT count(*) FROM delivery WHERE state = 'sent'", MESSAGES * (number + 1))
-        return Run(MESSAGES, meter.seconds, meter.cpu)
+        await append(self.settings, [self.message(number, n, now) for n in range(self.messages)])
+        await self.until("SELECT count(*) FROM delivery WHERE state = 'sent'", self.messages * (number + 1))
+        return Run(self.messages, meter.seconds, meter.cpu)
 
     def message(self, number: int, n: int, now: datetime) -> Record[Any]:
         body = SendMessage(
@@ -174,7 +175,7 @@ class Office:
 
 
 @asynccontextmanager
-async def office(on: Stage, kind: str) -> AsyncIterator[Office]:
+async def office(on: Stage, kind: str, people_: int = MESSAGES) -> AsyncIterator[Office]:
     """Dispatch up, its customers known, its providers in a process of their own."""
     smtp, http, port = free_port(), free_port(), free_port()
     channel = "email" if kind == "smtp" else "line"
@@ -209,9 +210,9 @@ async def office(on: Stage, kind: str) -> AsyncIterator[Office]:
         }
         child = exits.enter_context(process(["-m", "tabiji_dispatch"], environment))
         await answers(port, child)
-        there = Office(on, settings, on.postgres.dsn(database), provider, child.pid, folder)
-        await append(settings, people(channel, MESSAGES, LiveClock().now()))
-        await there.until("SELECT count(*) FROM contact", MESSAGES)
+        there = Office(on, settings, on.postgres.dsn(database), provider, child.pid, folder, people_)
+        await append(settings, people(channel, people_, LiveClock().now()))
+        await there.until("SELECT count(*) FROM contact", people_)
         await there.deliver()
         yield there
 
