@@ -29,9 +29,9 @@ async def commit(transactor: Transactor, pool: asyncpg.Pool[Any], plan: Plan, fa
                 raise
             key = await culprit(transactor, pool, plan)
             if key is None and failures < BLAMELESS:
-                raise Retry(f"a value was refused, and no customer's alone: {rule(error)}") from None
+                raise Retry(f"no customer's value alone: {rule(error)}") from None
             if key is None:
-                raise Refused(f"a value was refused, and no customer's alone: {rule(error)}") from None
+                raise Refused(f"no customer's value alone: {rule(error)}") from None
             plan.forced[key] = type(error).__name__
 
 
