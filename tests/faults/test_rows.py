@@ -9,7 +9,7 @@ import pytest
 from tests.conformance.zygote import Zygote
 from tests.faults import report, results
 from tests.faults.ground import Ground
-from tests.faults.rows import dispatch, ingest, register, time
+from tests.faults.rows import dispatch, ingest, lives, register, time
 from tests.faults.suite import LIST, ROWS, Figures
 
 
@@ -47,6 +47,15 @@ async def test_nothing_is_lost_doubled_or_out_of_order_when(place: Ground, name:
     figures = await SHORT[name](place)
     assert figures.events
     assert figures.clean, figures
+
+
+def test_random_lives_end_as_the_oracle_says(database: str) -> None:
+    assert lives.examples(database, 1, count=3).faults
+
+
+def test_random_lives_meet_a_runtime_whose_timers_do_not_wait_for_the_log(database: str) -> None:
+    with pytest.raises(AssertionError):
+        lives.examples(database, 0, lives.Hasty, 40, shrink=False)
 
 
 def test_every_row_is_in_the_list_and_every_row_of_the_list_in_the_table() -> None:
