@@ -43,8 +43,9 @@ BEFORE_ANSWER = Failpoint("ingest.answer.before", "all records acked, the client
 Keyed = Literal["basic", "verbatim", "body"]
 """Where a client puts its write key: HTTP Basic, the whole header, or the body."""
 
-_REQUEST_BYTES = 4096
-"""What a request costs even with an empty body, so that the number of requests in flight is bounded too."""
+REQUEST_BYTES = 64 * 1024
+"""What a request takes besides its body, so that the number under way is bounded too: more of them than can be worked
+off in a second or two would only wait, and 503 at once is the better answer."""
 
 _IMPORTING = frozenset({"batch", "posthog"})
 """Routes that take history."""
@@ -177,7 +178,7 @@ class Accept:
         """Room in flight for one request; raises ``Refusal`` where there is none."""
         room = Room(self.flight)
         try:
-            room.take(_REQUEST_BYTES)
+            room.take(REQUEST_BYTES)
             yield room
         finally:
             room.leave()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tabiji_ingest.pipeline import REQUEST_BYTES
 from tests.unit.ingest.support import BACKFILL, LIVE, Door, basic
 
 PAGE = {"type": "page", "userId": "u-1", "messageId": "m-1"}
@@ -174,7 +175,7 @@ async def test_too_many_requests_are_429_and_when_to_come_back() -> None:
 
 
 async def test_what_does_not_fit_in_flight_is_503_at_once_and_fits_again_later() -> None:
-    door = Door(max_flight_bytes=20_000)
+    door = Door(max_flight_bytes=4 * REQUEST_BYTES + 4_000)
     door.log.acks.clear()
     held = [asyncio.create_task(door.post("/v1/page", PAGE)) for _ in range(4)]
     await asyncio.sleep(0.05)
@@ -200,7 +201,7 @@ async def test_flight_is_given_back_after_every_kind_of_end() -> None:
 
 
 async def test_what_the_logs_client_still_holds_is_in_flight_though_its_request_is_answered() -> None:
-    door = Door(max_flight_bytes=20_000, ack_seconds=0.2)
+    door = Door(max_flight_bytes=4 * REQUEST_BYTES + 4_000, ack_seconds=0.2)
     door.log.acks.clear()
     late = await asyncio.gather(*(door.post("/v1/page", PAGE) for _ in range(4)))
     assert [answer.json()["code"] for answer in late] == ["unavailable"] * 4

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tabiji_common.links import Link, sign
+from tabiji_ingest.pipeline import REQUEST_BYTES
 from tests.unit.ingest.support import SECRET, Door
 
 PERSON = {"User-Agent": "Mozilla/5.0 (Windows NT 10.0) Chrome/126.0 Safari/537.36"}
@@ -65,7 +66,7 @@ async def test_pixel_and_click_answer_without_kafka() -> None:
 
 
 async def test_links_take_room_in_flight_too() -> None:
-    door = Door(link_ack_seconds=0.1, ack_seconds=0.1, max_flight_bytes=5000)
+    door = Door(link_ack_seconds=0.1, ack_seconds=0.1, max_flight_bytes=REQUEST_BYTES + 1000)
     door.log.acks.clear()
     assert (await door.http.get(f"/o/{token('o')}")).status_code == 200
     assert (await door.http.get(f"/c/{token('c', 'https://shop.example.com')}")).status_code == 302
