@@ -246,14 +246,15 @@ class Stories:
     @contextmanager
     def told(self, stories: Mapping[str, Story], *, at_once: int = 3) -> Iterator["Stories"]:
         with ThreadPoolExecutor(at_once) as pool:
-            self.ends = {name: pool.submit(self._tell, story) for name, story in stories.items()}
+            self.ends = {name: pool.submit(self.tell, story) for name, story in stories.items()}
             yield self
 
     def end(self, name: str) -> None:
         """Wait for a story; raises what it ended with."""
         self.ends[name].result()
 
-    def _tell(self, story: Story) -> None:
+    def tell(self, story: Story) -> None:
+        """Tell one story now; raises what it ended with."""
         name, prefix = f"test_{secrets.token_hex(6)}", f"t{secrets.token_hex(4)}."
         database = self.postgres.create_database(name)
         try:

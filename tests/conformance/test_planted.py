@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -71,11 +71,26 @@ def told(stories: Stories) -> Iterator[Stories]:
         yield telling
 
 
+TELLINGS = 3  # a fault may miss what it is aimed at, and then there is nothing to be caught
+
+
 @pytest.mark.parametrize("bug", CASES)
 def test_the_checker_catches_it_when(told: Stories, bug: str) -> None:
-    with pytest.raises(AssertionError) as caught:
-        told.end(bug)
-    assert re.search(CASES[bug][1], str(caught.value)), caught.value
+    story, wanted = CASES[bug]
+    said = _said(lambda: told.end(bug))
+    for _ in range(TELLINGS - 1):
+        if not re.search(wanted, said):
+            said = _said(lambda: told.tell(story))
+    assert re.search(wanted, said), said
+
+
+def _said(tell: Callable[[], None]) -> str:
+    """What the checker said of a story, nothing where it was content."""
+    try:
+        tell()
+    except AssertionError as error:
+        return str(error)
+    return ""
 
 
 @pytest.mark.parametrize("story", HEALTHY)

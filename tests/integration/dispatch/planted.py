@@ -22,4 +22,5 @@ async def send_before_intent(self: Dispatch, tx: Any, turn: Any) -> Any:
 
 if __name__ == "__main__":
     Dispatch.apply = send_before_intent  # type: ignore[method-assign]
+    crasher.LEASE = 30.0  # nothing is too late to be sent, however busy the machine
     asyncio.run(crasher.main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])))
