@@ -10,7 +10,6 @@ import pytest
 
 from tabiji_common import runtime_schema
 from tests.architecture.tree import ROOT, committed_files, modules, python_files
-from tests.faults.suite import ELSEWHERE
 
 LONGEST_MODULE = 300
 
@@ -122,10 +121,3 @@ def test_a_service_card_names_the_tables_that_there_are(service: str) -> None:
     families = {name.rpartition("_")[2] for name in re.findall(r"`\*_(\w+)`", card)}
     missing = {name for name in tables if f"`{name}`" not in card and name.rpartition("_")[2] not in families}
     assert missing == set()
-
-
-@pytest.mark.parametrize("row", ELSEWHERE)
-def test_a_fault_that_is_held_elsewhere_is_held_there(row: int) -> None:
-    path, _, name = ELSEWHERE[row].partition("::")
-    assert re.search(rf"^(async )?def {name}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE)
-    assert f"`{ELSEWHERE[row]}`" in (ROOT / "docs" / "faults.md").read_text("utf-8")

@@ -100,8 +100,3 @@ LIST = {
     34: ("gzip bomb, depth 100,000, 1 M keys, 5,000-digit int, slow body", "4xx, bounded; no 500, hang, crash"),
     40: ("planted bugs", "the suite fails each"),
 }
-
-ELSEWHERE = {
-    18: "tests/integration/dispatch/test_failover.py::test_a_slow_or_storming_provider_delays_no_other",
-}
-"""Rows that are no scenario here because a test of ``make test`` holds all of what they ask for, uncounted."""
