@@ -7,7 +7,7 @@ from tests.faults.suite import Figures, row
 from tests.integration.ingest.harness import eventually
 from tests.integration.ingest.test_overload import SIZE, UNHEARD, answers, overload
 
-FLIGHT = 256 * 1024
+FLIGHT = 2 * 1024 * 1024
 """Bytes in flight: some thirty requests, so that a driver on the same two cores can press hard enough."""
 
 CALM, STORM = 2.0, 8.0
