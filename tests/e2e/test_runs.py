@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import uuid
 
 import asyncpg
 import pytest
@@ -12,6 +15,7 @@ from tabiji_cli.local import Stack
 from tabiji_cli.processes import Installation, make_topics
 from tabiji_cli.stack.cleaning import delete_topics
 from tabiji_common.settings import Settings
+from tests.e2e.driver import TABIJI
 
 
 async def databases(stack: Stack) -> set[str]:
@@ -61,3 +65,21 @@ async def test_a_database_with_rows_of_others_is_refused_and_kept(stack: Stack) 
 async def test_topics_are_never_deleted_without_a_prefix(stack: Stack) -> None:
     with pytest.raises(ValueError, match="prefix"):
         await delete_topics(stack.kafka.bootstrap, Settings().topic_prefix)
+
+
+def test_topics_of_a_service_of_ones_own_are_created_once(stack: Stack) -> None:
+    name = f"vip.reached.{uuid.uuid4().hex}"
+
+    def made(bootstrap: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "TABIJI_KAFKA_BOOTSTRAP": bootstrap}
+        return subprocess.run(
+            [*TABIJI, "topics", "--create", name], env=environment, capture_output=True, text=True, check=False
+        )
+
+    first, again = made(stack.kafka.bootstrap), made(stack.kafka.bootstrap)
+    assert (first.returncode, first.stdout) == (0, f"made: {name}\n")
+    assert (again.returncode, again.stdout) == (0, "all of them are there\n")
+    nobody = made("127.0.0.1:1")
+    assert nobody.returncode == 1
+    assert nobody.stderr.startswith("tabiji: topics were not created")
+    assert "Traceback" not in nobody.stderr

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from tabiji_common.errors import TabijiError
+
 if TYPE_CHECKING:
     from tabiji_cli.imports import Source
 
@@ -126,10 +128,18 @@ def failpoints() -> None:
 
 
 @app.command()
-def topics() -> None:
-    """List the topics of an installation and what they hold."""
+def topics(
+    create: Annotated[
+        list[str] | None, typer.Option(help="Create this topic of a service of yours, if it is not there; repeatable.")
+    ] = None,
+) -> None:
+    """List the topics of an installation and what they hold, or create your own (TABIJI_KAFKA_BOOTSTRAP, …)."""
     from tabiji_cli import listings  # noqa: PLC0415 - imports the Kafka client
 
+    if create:
+        made = listings.create(create)
+        typer.echo(f"made: {', '.join(made)}" if made else "all of them are there")
+        return
     Console().print(listings.table(listings.topics(), "topic", "holds"))
 
 
@@ -153,8 +163,11 @@ def _fail(message: str) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; what Tabiji raises on purpose is told in its own words."""
+    try:
+        app()
+    except TabijiError as error:
+        sys.exit(f"tabiji: {error}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """orders.csv -> orders to import, each with its line number; what is wrong is told by line and column.
 
 Columns: order_id, customer_id, ordered_at (ISO 8601; without an offset it is UTC), amount (whole minor units, negative
-for a return booked as an order), and optionally currency (ISO 4217) and medium. Other columns are passed over.
+for a return booked as an order), and optionally currency (ISO 4217) and medium. Other columns are passed over. Text is
+UTF-8, with or without a byte order mark, or else Shift_JIS, which is what Excel writes in Japan.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import re
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 REQUIRED = ("order_id", "customer_id", "ordered_at", "amount")
+ENCODINGS = ("utf-8-sig", "cp932")
 _WHOLE = re.compile(r"[+-]?\d{1,15}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -44,9 +47,9 @@ def read(path: Path, currency: str, from_line: int = 0) -> Iterator[ImportedOrde
     """Every line from ``from_line`` on, as an order or as what is wrong with it.
 
     ``currency`` is for lines that name none. Raises ``BadLine`` where the header lacks a column, or the
-    file is no UTF-8 text.
+    file is no text.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding=_encoding(path), newline="") as file:
         rows = csv.DictReader(file, strict=True)
         try:
             missing = [name for name in REQUIRED if name not in (rows.fieldnames or ())]
@@ -55,8 +58,18 @@ def read(path: Path, currency: str, from_line: int = 0) -> Iterator[ImportedOrde
             for row in rows:
                 if rows.line_num >= from_line:
                     yield _order(path.name, rows.line_num, row, currency)
-        except (csv.Error, UnicodeDecodeError) as error:
+        except csv.Error as error:
             raise BadLine(path.name, rows.line_num, "line", f"cannot be read: {error}") from error
+
+
+def _encoding(path: Path) -> str:
+    """The first of ``ENCODINGS`` that all of the file can be read in; raises ``BadLine`` where none is."""
+    for encoding in ENCODINGS:
+        with path.open(encoding=encoding) as file, contextlib.suppress(UnicodeDecodeError):
+            while file.read(1 << 20):
+                pass
+            return encoding
+    raise BadLine(path.name, 1, "text", "is neither UTF-8 nor Shift_JIS: save the file as UTF-8")
 
 
 def _order(file: str, line: int, row: dict[str, str], currency: str) -> ImportedOrder | BadLine:

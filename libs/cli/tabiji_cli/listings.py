@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
 from tabiji_cli import services
 from tabiji_common.failpoints import REGISTRY
+from tabiji_common.kafka import admin
+from tabiji_common.settings import Settings
 from tabiji_common.topics import TOPICS
 
 PACKAGES = ("tabiji_common", *(f"tabiji_{service}" for service in services.SERVICES))
@@ -35,6 +38,15 @@ def topics() -> dict[str, str]:
     """Every topic of an installation and what it holds, without prefix."""
     names = {name: TOPICS[name].holds if name in TOPICS else _purpose(name) for name in services.topics()}
     return dict(sorted(names.items()))
+
+
+def create(names: Sequence[str]) -> list[str]:
+    """Create what is missing of these topics, with what settings say of broker, prefix and partitions; those created.
+
+    Dead letters are kept for ever, as those of our own services are.
+    """
+    wanted = {name: {"retention.ms": "-1"} if name.endswith(".dlq") else {} for name in names}
+    return asyncio.run(admin.create(Settings(), wanted))
 
 
 def _purpose(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tabiji_cli.ledger import Ledger
 from tabiji_cli.letters import Letters
 from tabiji_cli.local import Say, Stack, stack, stop_on_signals, stop_services
 from tabiji_cli.mailbox import Mailbox
-from tabiji_cli.palette import BAD, FAINT
+from tabiji_cli.palette import BAD, FAINT, WARN
 from tabiji_cli.processes import Installation, Ports, make_topics, ready, start_services
 from tabiji_cli.services import SERVICES
 from tabiji_cli.stack.errors import StackError
@@ -28,6 +29,7 @@ from tabiji_cli.stack.home import default_home
 from tabiji_common.clock import LiveClock
 
 DATABASE = "tabiji"
+SENDER = ("TABIJI_SHOP_ADDRESS", "TABIJI_SHOP_CONTACT")
 
 
 def up(console: Console, *, json: bool) -> int:
@@ -101,6 +103,8 @@ def panel(shown: dict[str, str]) -> Panel:
     grid.add_row("mail sink", Text.assemble(shown["mail_sink"], ("  mails go nowhere else", FAINT)))
     grid.add_row("mails", shown["mails"])
     grid.add_row("", Text("each as .eml, and as .html for the browser", style=FAINT))
+    if unsaid := [name for name in SENDER if not os.environ.get(name)]:
+        grid.add_row("sender", Text(f"not said in mails, as the law asks of marketing: {', '.join(unsaid)}", WARN))
     return Panel(
         grid, title="[bold]旅路 Tabiji[/] is up · Ctrl-C stops everything", title_align="left", border_style=FAINT
     )

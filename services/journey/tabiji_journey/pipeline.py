@@ -7,9 +7,11 @@ each one by itself, write everything back. The number of statements does not dep
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from tabiji_common.commands import Enroll, Outcome, Seen
 from tabiji_common.errors import Reject, where

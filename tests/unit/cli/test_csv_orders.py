@@ -71,6 +71,14 @@ def test_lines_before_the_one_asked_for_are_passed_over(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
-    path.write_bytes(HEADER.encode() + b"\xff\xfe\n")
-    with pytest.raises(BadLine, match="cannot be read"):
+    path.write_bytes(HEADER.encode() + b"\x81\x00\n")
+    with pytest.raises(BadLine, match="line 1, text: is neither UTF-8 nor Shift_JIS"):
         list(read(path, "JPY"))
+
+
+def test_shift_jis_is_read_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_bytes((HEADER.strip() + ",氏名\no1,顧客一,2026-01-01,1980,JPY,検索,山田\n").encode("cp932"))
+    [order] = read(path, "JPY")
+    assert isinstance(order, ImportedOrder)
+    assert (order.customer_id, order.medium) == ("顧客一", "検索")

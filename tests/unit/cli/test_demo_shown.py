@@ -42,7 +42,7 @@ def shown(part: object, width: int = 110) -> str:
 
 def test_the_picture_shows_time_progress_rates_people_and_messages() -> None:
     text = shown(Picture(SCENE))
-    for part in ("1997-01-06 Mon 09:00", "50%", "ETA 1:00", "1,234 events", "56/s", "lag 7", "opened", "converted"):
+    for part in ("1997-01-06 Mon 09:00", "50%", "1:00 left", "1,234 events", "56/s", "lag 7", "opened", "converted"):
         assert part in text
     for part in ("sent", "suppressed no_consent", "unknown", "✉ open"):
         assert part in text
@@ -53,7 +53,7 @@ def test_the_picture_fits_a_narrow_terminal() -> None:
 
 
 def test_the_first_moments_promise_no_end() -> None:
-    assert "ETA –:––" in shown(Picture(replace(SCENE, now=SCENE.start)))
+    assert "–:–– left" in shown(Picture(replace(SCENE, now=SCENE.start)))
 
 
 def test_without_a_terminal_a_line_says_it() -> None:

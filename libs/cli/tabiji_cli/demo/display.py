@@ -90,7 +90,7 @@ def _clock(scene: Scene, width: int) -> RenderableType:
             total=1.0, completed=scene.share, width=max(10, width - 60), complete_style=ROAD, finished_style=GOAL
         ),
         Text(f"{scene.share:4.0%}", style="bold"),
-        Text(f"ETA {span(scene.eta)}", style=FAINT),
+        Text(f"{span(scene.eta)} left", style=FAINT),
     )
     facts = (
         f"{scene.events:,} events accepted · {scene.rate:,.0f}/s · lag {scene.lag:,} · "
@@ -125,7 +125,7 @@ def told(scene: Scene) -> str:
     waiting = sum(sum(count.waiting.values()) for count in scene.journeys)
     return "  ".join(
         [
-            f"{civil(scene.now)}  {scene.share:4.0%}  ETA {span(scene.eta)}",
+            f"{civil(scene.now)}  {scene.share:4.0%}  {span(scene.eta)} left",
             f"{scene.events:,} events  {scene.rate:,.0f}/s  lag {scene.lag:,}",
             f"{waiting:,} waiting  {scene.mails:,} mails",
             scene.note,
