@@ -50,12 +50,14 @@ async def create(settings: Settings, topics: dict[str, dict[str, str]]) -> list[
             for name, config in wanted.items()
             if name not in there
         ]
-        if new:
-            answer = await admin.create_topics(new)
-            for name, code, *_ in answer.topic_errors:
-                error = for_code(code)
-                if code and error is not TopicAlreadyExistsError:
-                    raise Misconfigured(f"topic {name} was not created: {error.__name__}")
+        created: list[str] = []
+        answers = (await admin.create_topics(new)).topic_errors if new else []
+        for name, code, *_ in answers:
+            error = for_code(code)
+            if not code:
+                created.append(name)
+            elif error is not TopicAlreadyExistsError:  # the broker's list lags a moment behind
+                raise Misconfigured(f"topic {name} was not created: {error.__name__}")
         for found in await admin.describe_topics(sorted(set(wanted) & there)):
             if len(found["partitions"]) != settings.partitions:
                 raise Misconfigured(
@@ -67,4 +69,4 @@ async def create(settings: Settings, topics: dict[str, dict[str, str]]) -> list[
     finally:
         with contextlib.suppress(Exception):
             await admin.close()
-    return [topic.name for topic in new]
+    return created
