@@ -70,6 +70,8 @@ lock: $(VENV)/.uv ## resolve requirements*.in again into the lock files
 			--no-header --upgrade $$name.in -o $$name.lock; done
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --upgrade --no-deps requirements-data.in -o requirements-data.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --constraint requirements.lock requirements-image.in -o requirements-image.lock
 
 .PHONY: clean
 clean: ## remove the environment, the caches and the data of the embedded stack

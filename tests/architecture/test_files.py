@@ -72,7 +72,7 @@ def test_a_relative_path_is_no_path_of_a_machine(line: str) -> None:
     assert not MACHINE_PATHS.search(line)
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-bootstrap.lock", "requirements-data.lock"])
+@pytest.mark.parametrize("name", sorted(path.name for path in ROOT.glob("requirements*.lock")))
 def test_every_package_is_pinned_by_version_and_hash(name: str) -> None:
     entries = re.split(r"\n(?=\S)", (ROOT / name).read_text("utf-8").strip())
     loose = [

@@ -68,6 +68,15 @@ def up(json: Annotated[bool, typer.Option("--json", help="Addresses and keys as 
     raise typer.Exit(run(Console(), json=json))
 
 
+@app.command()
+def migrate() -> None:
+    """Make every topic and every service's tables (TABIJI_KAFKA_BOOTSTRAP, TABIJI_POSTGRES_DSN, …); harmless twice."""
+    from tabiji_cli import migrate as job  # noqa: PLC0415 - imports every service
+    from tabiji_common.settings import Settings  # noqa: PLC0415 - other commands start faster without it
+
+    job.run(Settings(), typer.echo)
+
+
 @imports_app.command("orders")
 def import_orders(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
