@@ -59,6 +59,10 @@ fuzz: setup ## requests made from ingest's OpenAPI document (MINUTES=10 SEED=7):
 bench: setup ## figures as ratios to a ceiling in the same run, into docs/performance.md (ONLY=ingest, ROUNDS=3, SHAPE=peers)
 	@$(BIN)/python -m tests.bench
 
+.PHONY: docs
+docs: setup ## write the reference pages, JSON Schemas and the AsyncAPI document anew from the code
+	@$(BIN)/python -m tabiji_cli.docs
+
 .PHONY: fmt
 fmt: setup ## write the format, and what lint can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import pkgutil
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 
 from rich.table import Table
 
@@ -22,9 +23,13 @@ _RUN_ONLY = {"__main__"}
 def failpoints() -> dict[str, str]:
     """Name and place of every failpoint of all services; importing them is what registers them."""
     for package in PACKAGES:
-        for module in _modules(package):
-            importlib.import_module(module)
+        loaded(package)
     return dict(sorted(REGISTRY.items()))
+
+
+def loaded(package: str) -> list[ModuleType]:
+    """Every module of ``package``, imported, but for the one that runs it."""
+    return [importlib.import_module(module) for module in _modules(package)]
 
 
 def _modules(package: str) -> Iterator[str]:

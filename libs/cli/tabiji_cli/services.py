@@ -1,4 +1,4 @@
-"""The services that there are, and the topics of an installation, from what they say that they read."""
+"""The services that there are, and the topics of an installation, from what they say that they read and write."""
 
 from __future__ import annotations
 
@@ -14,8 +14,17 @@ SERVICES = ("ingest", "journey", "dispatch", "analytics")
 
 def groups() -> dict[str, tuple[Topic[Any], ...]]:
     """The inputs of every service that reads any: ``INPUTS`` of its pipeline."""
-    found = {name: getattr(importlib.import_module(f"tabiji_{name}.pipeline"), "INPUTS", ()) for name in SERVICES}
-    return {name: inputs for name, inputs in found.items() if inputs}
+    return _told("INPUTS")
+
+
+def outputs() -> dict[str, tuple[Topic[Any], ...]]:
+    """What every service writes that writes anything, dead letters aside: ``OUTPUTS`` of its pipeline."""
+    return _told("OUTPUTS")
+
+
+def _told(name: str) -> dict[str, tuple[Topic[Any], ...]]:
+    found = {service: getattr(importlib.import_module(f"tabiji_{service}.pipeline"), name, ()) for service in SERVICES}
+    return {service: topics for service, topics in found.items() if topics}
 
 
 def topics() -> dict[str, dict[str, str]]:

@@ -51,6 +51,7 @@ INPUTS: tuple[Topic[Any], ...] = (
     TRANSITIONS,
     OUTCOMES,
 )
+OUTPUTS: tuple[Topic[Any], ...] = (ANALYTICS_HANDOVERS, CUSTOMERS, ANALYTICS_COMMANDS)
 SOURCE = "tabiji/analytics"
 STRANDED = "passed on three times, and its order is another customer's still"
 FACTS_WRITTEN = Failpoint("analytics.facts.written", "facts are written, their deltas are not; the turn is uncommitted")

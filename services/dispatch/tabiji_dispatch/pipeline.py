@@ -16,7 +16,7 @@ from tabiji_common.clock import Clock
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka.turn import Applied, Status, Turn
 from tabiji_common.postgres import Connection
-from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, ENGAGEMENTS, SENDS, Topic
+from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, ENGAGEMENTS, OUTCOMES, SENDS, Topic
 from tabiji_dispatch import metrics
 from tabiji_dispatch.domain.announce import announcement, outcome_record
 from tabiji_dispatch.domain.brake import Brake, braked
@@ -44,6 +44,7 @@ from tabiji_dispatch.ports import (
 )
 
 INPUTS: tuple[Topic[Any], ...] = (SENDS, DISPATCH_COMMANDS, CUSTOMERS, ENGAGEMENTS)
+OUTPUTS: tuple[Topic[Any], ...] = (OUTCOMES, CUSTOMERS, DISPATCH_COMMANDS)
 
 IN_INSERT = Failpoint("dispatch.insert.before_commit", "deliveries are inserted, not committed")
 AFTER_INSERT = Failpoint("dispatch.insert.after", "deliveries are committed, nothing else has happened")

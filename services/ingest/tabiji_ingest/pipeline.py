@@ -16,7 +16,7 @@ from tabiji_common.clock import Clock
 from tabiji_common.errors import Retry
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.logs import logger
-from tabiji_common.topics import Mode, Record
+from tabiji_common.topics import EVENT_TOPICS, Mode, Record, Topic
 from tabiji_ingest.domain.access import (
     Flight,
     Limiter,
@@ -34,6 +34,8 @@ from tabiji_ingest.domain.triage import Triaged, triage
 from tabiji_ingest.metrics import ACCEPTED, FLIGHT, REFUSED, UNACKED
 from tabiji_ingest.ports import EventLog, WriteKeys
 from tabiji_ingest.settings import IngestSettings
+
+OUTPUTS: tuple[Topic[Any], ...] = EVENT_TOPICS
 
 log = logger(__name__)
 

@@ -19,7 +19,17 @@ from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka.turn import Applied, Status, Turn
 from tabiji_common.logs import logger
 from tabiji_common.postgres import Connection
-from tabiji_common.topics import CUSTOMERS, ENGAGEMENTS, EVENT_TOPICS, JOURNEY_COMMANDS, OUTCOMES, Topic, split_key
+from tabiji_common.topics import (
+    CUSTOMERS,
+    ENGAGEMENTS,
+    EVENT_TOPICS,
+    JOURNEY_COMMANDS,
+    OUTCOMES,
+    SENDS,
+    TRANSITIONS,
+    Topic,
+    split_key,
+)
 from tabiji_common.users import Remembered, Users, merges_itself
 from tabiji_journey import metrics
 from tabiji_journey.domain import advance as engine
@@ -33,6 +43,7 @@ from tabiji_journey.domain.writes import Writes
 from tabiji_journey.ports import Clockwork, Customers, Journeys, Wanted
 
 INPUTS: tuple[Topic[Any], ...] = (*EVENT_TOPICS, JOURNEY_COMMANDS, OUTCOMES)
+OUTPUTS: tuple[Topic[Any], ...] = (TRANSITIONS, SENDS, CUSTOMERS, JOURNEY_COMMANDS)
 
 BURST = 20
 BURST_WITHIN = timedelta(minutes=1)

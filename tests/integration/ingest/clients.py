@@ -1,21 +1,16 @@
 """The real clients that shops use, each as a process of its own."""
 
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests import npm
 
 SCRIPTS = Path(__file__).parent / "sdks"
-CACHE = Path(__file__).resolve().parents[3] / ".tabiji" / "sdks"
 SDKS = ("segment_python.py", "rudder_python.py", "segment_node.cjs", "rudder_node.cjs")
 ONCE_OF_EACH = 4
 """Calls that every script makes beside its orders."""
@@ -52,32 +47,6 @@ def finish(process: subprocess.Popen[bytes], seconds: float = 400) -> Sent:
     return Sent(told["ids"], told["errors"])
 
 
-@cache
 def node_modules() -> Path:
-    """The node clients, installed by their lock file once for each state of it; skips where that cannot be."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("node and npm are absent: the clients for node are not tried")
-    lock = (SCRIPTS / "package-lock.json").read_bytes()
-    home = CACHE / hashlib.sha256(lock).hexdigest()[:12]
-    if not (home / ".ready").exists():
-        _install(home)
-    return home / "node_modules"
-
-
-def _install(home: Path) -> None:
-    home.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(SCRIPTS / name, home)
-    began = time.monotonic()
-    installed = subprocess.run(
-        ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit-lockfile-registry-resolved=true"],
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    if installed.returncode:
-        pytest.skip(f"npm ci failed, so the clients for node are not tried: {installed.stderr.strip()[-300:]}")
-    print(f"· clients for node installed in {time.monotonic() - began:.0f} s")
-    (home / ".ready").touch()
+    """The clients for node; skips where they cannot be installed."""
+    return npm.node_modules(SCRIPTS)

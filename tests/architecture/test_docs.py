@@ -1,0 +1,97 @@
+"""The reference pages say what the code says: topics, metrics, settings, schemas, AsyncAPI."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tabiji_cli import services
+from tabiji_cli.docs import asyncapi, pages
+from tabiji_cli.docs.meanings import MEANINGS
+from tabiji_cli.docs.schemas import Kind, all_kinds, schema
+from tabiji_common import topics
+from tests.architecture.tree import ROOMS, ROOT, Module, modules
+
+DOCS = ROOT / "docs"
+CONSTANTS = {name: value for name, value in vars(topics).items() if isinstance(value, topics.Topic)}
+
+
+def test_the_reference_pages_are_what_make_docs_would_write() -> None:
+    assert pages.stale(DOCS) == [], "run `make docs` and commit what it writes"
+
+
+def test_a_page_that_fell_behind_is_found_and_mended(tmp_path: Path) -> None:
+    assert pages.write(tmp_path)
+    (tmp_path / "topics.md").write_text("old")
+    (tmp_path / "schemas" / "events.gone.v1.json").write_text("{}")
+    assert pages.stale(tmp_path) == ["schemas/events.gone.v1.json", "topics.md"]
+    pages.write(tmp_path)
+    assert pages.stale(tmp_path) == []
+
+
+def test_every_variable_that_the_code_names_is_on_the_settings_page() -> None:
+    page = (DOCS / "settings.md").read_text("utf-8")
+    sources = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    named = {name for path in sources for name in re.findall(r"TABIJI_[A-Z_]*[A-Z]", path.read_text("utf-8"))}
+    assert {name for name in named if f"`{name}`" not in page} == set()
+
+
+def test_every_meaning_belongs_to_a_field() -> None:
+    fields = {
+        name
+        for kind in all_kinds()
+        for part in (schema(kind), *schema(kind).get("$defs", {}).values())
+        for name in part["properties"]
+    }
+    classes = {kind.payload.__name__ for kind in all_kinds()}
+    unused = {
+        name
+        for name in MEANINGS
+        if name.rpartition(".")[2] not in fields or name.rpartition(".")[0] not in {"", *classes}
+    }
+    assert unused == set()
+
+
+@pytest.mark.parametrize("kind", list(all_kinds()), ids=lambda kind: kind.file)
+def test_a_schema_is_one_and_takes_nothing_without_its_required_fields(kind: Kind) -> None:
+    made = json.loads((DOCS / "schemas" / kind.file).read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(made)
+    for field in made["required"]:
+        told = {name: None for name in made["required"] if name != field}
+        errors = list(jsonschema.Draft202012Validator(made).iter_errors(told))
+        assert any(error.validator == "required" and f"'{field}'" in error.message for error in errors)
+
+
+def test_every_topic_of_an_installation_is_a_channel() -> None:
+    assert sorted(asyncapi.document()["channels"]) == sorted(services.topics())
+
+
+def written(module: Module) -> Iterator[str]:
+    """Topic constants that the module makes records for, or hands to what does."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call):
+            yield from (one.id for one in node.args if isinstance(one, ast.Name))
+            if isinstance(node.func, ast.Attribute) and node.func.attr == "record":
+                yield from [node.func.value.id] if isinstance(node.func.value, ast.Name) else []
+
+
+@pytest.mark.parametrize("service", services.SERVICES)
+def test_a_service_says_which_topics_it_writes(service: str) -> None:
+    """Those that its code hands to a call, or, where it does not read it, names at all."""
+    told = {topic.name for topic in services.outputs().get(service, ())}
+    read = {topic.name for topic in services.groups().get(service, ())}
+    mine = [module for module in modules() if module.name.startswith(f"tabiji_{service}.")]
+    imported = {
+        CONSTANTS[alias.name].name
+        for module in mine
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom) and node.module == topics.__name__
+        for alias in node.names
+        if alias.name in CONSTANTS
+    }
+    found = {CONSTANTS[name].name for module in mine for name in written(module) if name in CONSTANTS}
+    assert told == found | (imported - read)
