@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from tabiji_cli import services
 from tabiji_common.topics import TOPICS
@@ -23,10 +24,13 @@ ANY = "any"
 async def records(bootstrap: str, prefix: str) -> list[ConsumerRecord[bytes, bytes]]:
     """All records of the topics under ``prefix``."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    told = await admin.describe_topics([prefix + name for name in TOPICS])
+    await admin.close()
+    places = [TopicPartition(topic["topic"], p) for topic in told for p in range(len(topic["partitions"]))]
     await consumer.start()
     try:
-        names = [prefix + name for name in TOPICS]
-        places = [TopicPartition(name, p) for name in names for p in consumer.partitions_for_topic(name) or ()]
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
         found: list[ConsumerRecord[bytes, bytes]] = []
