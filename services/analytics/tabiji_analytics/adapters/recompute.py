@@ -1,4 +1,4 @@
-"""views × facts -> drift: every view compared with its recomputation, cell by cell, in one snapshot."""
+"""views × facts -> drift: every view compared with its recomputation, cell by cell, each in one snapshot."""
 
 from __future__ import annotations
 
@@ -53,16 +53,18 @@ class Drift:
 async def recompute(patient: asyncpg.Pool[Any]) -> Drift:
     """Recompute every view from facts and compare; sets the metrics too.
 
-    ``patient`` is a pool without the short timeouts, search path ``analytics``. Rollups and facts are read in one
-    REPEATABLE READ snapshot, so turns that commit meanwhile cannot look like drift.
+    ``patient`` is a pool without the short timeouts, search path ``analytics``. A view's rollups and facts are read in
+    one REPEATABLE READ snapshot, so turns that commit meanwhile cannot look like drift; no snapshot outlives its view,
+    for nothing that dies under an open one is cleaned up, in any service's tables.
     """
     drift = Drift()
     started = time.monotonic()
-    async with patient.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        zones = await rolled_zones(connection)
+    async with patient.acquire() as connection:
         for view in VIEWS.values():
-            shown = await from_rollups(connection, view)
-            _compare(drift, view, shown, await from_facts(connection, view, zones))
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                shown = await from_rollups(connection, view)
+                wanted = await from_facts(connection, view, await rolled_zones(connection))
+            _compare(drift, view, shown, wanted)
     metrics.RECOMPUTE_SECONDS.observe(time.monotonic() - started)
     for name, count in drift.differ.items():
         metrics.DRIFT_CELLS.labels(name).set(count)

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from tabiji_analytics.adapters.from_facts import query
+from tabiji_analytics.adapters.from_facts import fetch
 from tabiji_analytics.domain.catalog import View
 from tabiji_common.postgres import Connection
 
@@ -28,7 +28,7 @@ async def from_facts(
     connection: Connection, view: View, zones: Sequence[str], workspace: str | None = None
 ) -> list[Row]:
     """The rows that the view should have, computed from facts."""
-    return _rows(view, await connection.fetch(query(view.name), list(zones), workspace))
+    return _rows(view, await fetch(connection, view.name, zones, workspace))
 
 
 class Views:

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from tabiji_analytics.adapters.from_facts import query
+from tabiji_analytics.adapters.from_facts import PLANNER, query
 from tabiji_common.failpoints import Failpoint
 
 IN_SETTLE = Failpoint("analytics.zones.before_commit", "other zones are rolled up, not committed")
@@ -31,6 +31,7 @@ async def settle(patient: asyncpg.Pool[Any], zones: Iterable[str]) -> None:
             await connection.execute("DELETE FROM cohort_cell WHERE zone <> ALL($1::text[])", wanted)
             await connection.execute("DELETE FROM rolled_zone WHERE zone <> ALL($1::text[])", wanted)
             new = [zone for zone in wanted if zone not in kept]
+            await connection.execute(PLANNER)
             await connection.execute(_FILL + query("cohort_cell"), new, None)
             await connection.execute("INSERT INTO rolled_zone (zone) SELECT unnest($1::text[])", new)
             await IN_SETTLE()
