@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-PACKAGES := libs/common libs/cli services/ingest services/journey services/dispatch services/analytics
+PACKAGES := libs/common libs/cli services/ingest services/journey services/dispatch services/analytics services/console
 LOCKS := requirements-bootstrap.lock requirements.lock requirements-data.lock
 # The interpreter: PYTHON=… if given, else the first of these that is new enough.
 PYTHON ?=
@@ -38,10 +38,14 @@ check: setup ## format, lint, types, import contracts, unit and architecture tes
 	@echo "· unit and architecture" && $(BIN)/pytest -q tests/unit tests/architecture
 
 .PHONY: test
-test: check ## check, then every suite on the real broker and database
+test: check $(VENV)/.browser ## check, then every suite on the real broker and database
 	@echo "· suites on the real stack (two at a time, each with a stack of its own)" && $(BIN)/pytest tests \
 		--ignore=tests/unit --ignore=tests/architecture --ignore=tests/bench -m "not long and not bench" -v \
 		--durations=15 --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+
+.PHONY: vendor
+vendor: setup ## renew what the console has of npm packages, by the hashes of VENDOR.lock (LATEST=1: the newest)
+	@$(BIN)/python services/console/vendor.py $(if $(LATEST),--latest)
 
 .PHONY: faults
 faults: setup ## the fault suite, resumable (ROW=17: one row; N=30: runs a row; FRESH=1: anew); writes docs/faults.md
@@ -69,7 +73,7 @@ fmt: setup ## write the format, and what lint can mend
 
 .PHONY: lock
 lock: $(VENV)/.uv ## resolve requirements*.in again into the lock files
-	@for name in requirements requirements-bootstrap; do \
+	@for name in requirements requirements-bootstrap requirements-browser; do \
 		$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-header --upgrade $$name.in -o $$name.lock; done
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -106,6 +110,11 @@ $(VENV)/.ready: $(VENV)/.uv $(LOCKS) $(PACKAGES:%=%/pyproject.toml)
 	@$(call step,installing packages by hash); \
 	$(UV) pip sync $(QUIET) --python $(BIN)/python --require-hashes $(LOCKS); \
 	$(UV) pip install $(QUIET) --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=-e ./%); \
+	$(done)
+
+$(VENV)/.browser: $(VENV)/.ready requirements-browser.lock
+	@$(call step,installing what drives a browser); \
+	$(UV) pip install $(QUIET) --python $(BIN)/python --require-hashes -r requirements-browser.lock; \
 	$(done)
 
 $(VENV)/.jars: $(VENV)/.ready deploy/local/jgo.lock.toml libs/cli/tabiji_cli/stack/jars.py

@@ -96,7 +96,9 @@ def test_imported_history_shows_in_the_views_and_ctrl_c_leaves_nobody(own_home: 
         status, said = up.interrupt()
     assert status == 0
     assert "draining and stopping everything that was started" in said
-    assert [name for name in ("ingest", "journey", "dispatch", "analytics") if f"stopped {name}" not in said] == []
+    assert [
+        name for name in ("ingest", "journey", "dispatch", "analytics", "console") if f"stopped {name}" not in said
+    ] == []
     assert [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE] == []
 
 

@@ -12,7 +12,7 @@ from tabiji_cli.stack.home import HOME_SETTING, HomeLock
 from tabiji_cli.stack.ports import LOOPBACK, told
 
 LOCKS = ("postgres.lock", "supervisor.lock", "kafka/lock")  # in the order in which a start takes them
-_SERVICE = re.compile(r"tabiji_(ingest|journey|dispatch|analytics)")
+_SERVICE = re.compile(r"tabiji_(ingest|journey|dispatch|analytics|console)")
 
 
 def require_unused(home: Path) -> None:

@@ -16,7 +16,7 @@ from tabiji_common.kafka import admin
 from tabiji_common.settings import Settings
 from tabiji_common.topics import TOPICS
 
-PACKAGES = ("tabiji_common", *(f"tabiji_{service}" for service in services.SERVICES))
+PACKAGES = ("tabiji_common", *(f"tabiji_{service}" for service in services.PROCESSES))
 _RUN_ONLY = {"__main__"}
 
 

@@ -1,4 +1,4 @@
-"""The four services as processes: which port, which environment, ready or not.
+"""The services as processes: which port, which environment, ready or not.
 
 Who starts them decides where their data is (``Installation``); a supervisor keeps them running.
 """
@@ -6,6 +6,8 @@ Who starts them decides where their data is (``Installation``); a supervisor kee
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import os
 import sys
 import time
@@ -16,7 +18,7 @@ from pathlib import Path
 import httpx
 
 from tabiji_cli.local import Say, Stack
-from tabiji_cli.services import SERVICES, create_topics
+from tabiji_cli.services import CONSOLE, PROCESSES, SERVICES, create_topics
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import project_root
 from tabiji_cli.stack.ports import LOOPBACK, free_port, require_free
@@ -36,6 +38,7 @@ class Ports:
     journey: int = 8020
     dispatch: int = 8030
     analytics: int = 8040
+    console: int = 8000
     mail: int = 11025
 
     @classmethod
@@ -63,7 +66,7 @@ class Ports:
 
     def require_free(self) -> None:
         """Raise ``PortTaken``, naming the setting, where somebody else listens on one of them."""
-        for service in SERVICES:
+        for service in PROCESSES:
             require_free(self.of(service), setting(service))
             require_free(self.of(service) + 1000, f"{setting(service)} (this one is 1000 above that)")
         require_free(self.mail, setting("mail"))
@@ -111,9 +114,16 @@ class Installation:
             "TABIJI_SMTP_PORT": str(self.ports.mail),
             "TABIJI_JOURNEYS_FOLDER": str(project_root() / "journeys"),
             "TABIJI_TEMPLATES": str(project_root() / "journeys"),
+            **(self._of_console() if service == CONSOLE else {}),
             **self.extra.get("*", {}),
             **self.extra.get(service, {}),
         }
+
+    def _of_console(self) -> dict[str, str]:
+        """Where it asks, and a key of its own: sessions outlive a restart, and it never learns the secret itself."""
+        urls = {f"TABIJI_{name.upper()}_URL": self.url(name) for name in SERVICES}
+        seal = hmac.new(self.secret.encode(), b"console", hashlib.sha256).hexdigest()
+        return {**urls, "TABIJI_CONSOLE_SECRET": seal, "TABIJI_WORKSPACE_SECRET": ""}
 
     def url(self, service: str) -> str:
         """Where a service's API answers."""
@@ -145,7 +155,7 @@ async def make_topics(installation: Installation) -> list[str]:
             await asyncio.sleep(0.2)
 
 
-def start_services(supervisor: Supervisor, installation: Installation, names: Sequence[str] = SERVICES) -> None:
+def start_services(supervisor: Supervisor, installation: Installation, names: Sequence[str] = PROCESSES) -> None:
     """Start the services, one process each, under ``supervisor``."""
     for name in names:
         supervisor.start(name, [sys.executable, "-m", f"tabiji_{name}"], installation.environment(name))
@@ -155,7 +165,7 @@ async def ready(
     client: httpx.AsyncClient,
     installation: Installation,
     stack: Stack,
-    names: Sequence[str] = SERVICES,
+    names: Sequence[str] = PROCESSES,
     say: Say = lambda _line: None,
 ) -> None:
     """Wait until every service says that it is ready; ``say`` hears of each, with the seconds it took.
@@ -171,7 +181,8 @@ async def ready(
                 why = f"died {deaths} times" if deaths >= DEATHS else f"not ready in {READY_WITHIN:.0f} s, {answer}"
                 raise StackError(f"{name}: {why}:\n{tail(stack.logs / f'{name}.log')}")
             await asyncio.sleep(0.05)
-        say(f"{name} has its schema and is ready on {installation.ports.of(name)}: {time.monotonic() - begun:.1f} s")
+        has = "is" if name == CONSOLE else "has its schema and is"
+        say(f"{name} {has} ready on {installation.ports.of(name)}: {time.monotonic() - begun:.1f} s")
 
 
 async def _is_ready(client: httpx.AsyncClient, admin: str) -> str:

@@ -10,6 +10,13 @@ from tabiji_common.settings import Settings
 from tabiji_common.topics import Topic
 
 SERVICES = ("ingest", "journey", "dispatch", "analytics")
+"""Those that carry the work: each has a schema, topics, and a part in the clock of a simulated run."""
+
+CONSOLE = "console"
+"""Shows what the others tell; it has neither schema nor topics, and no clock that a run would wait for."""
+
+PROCESSES = (*SERVICES, CONSOLE)
+"""Everything that is started."""
 
 
 def groups() -> dict[str, tuple[Topic[Any], ...]]:

@@ -1,4 +1,4 @@
-"""``tabiji up``: the embedded stack and the four services on the live clock, until Ctrl-C."""
+"""``tabiji up``: the embedded stack and the services on the live clock, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tabiji_cli.ledger import Ledger
 from tabiji_cli.letters import Letters
 from tabiji_cli.local import Say, Stack, stack, stop_on_signals, stop_services
 from tabiji_cli.mailbox import Mailbox
-from tabiji_cli.palette import BAD, FAINT, WARN
+from tabiji_cli.palette import BAD, FAINT, GOAL, WARN
 from tabiji_cli.processes import Installation, Ports, make_topics, ready, start_services
-from tabiji_cli.services import SERVICES
+from tabiji_cli.services import CONSOLE, PROCESSES, SERVICES
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import default_home
 from tabiji_common.clock import LiveClock
@@ -78,8 +78,8 @@ async def _up(running: Stack, ports: Ports, console: Console, say: Say, *, json:
 def addresses(installation: Installation, made: keys.Keys, home: Path) -> dict[str, str]:
     """Where everything is, for programs and people. The keys are this machine's own."""
     return {
-        **{service: installation.url(service) for service in SERVICES},
-        **{f"{service}_admin": installation.admin(service) for service in SERVICES},
+        **{service: installation.url(service) for service in PROCESSES},
+        **{f"{service}_admin": installation.admin(service) for service in PROCESSES},
         "write_key": made.live,
         "backfill_key": made.backfill,
         "kafka": installation.bootstrap,
@@ -95,6 +95,7 @@ def panel(shown: dict[str, str]) -> Panel:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
+    grid.add_row(Text(CONSOLE, style=f"bold {GOAL}"), Text(shown[CONSOLE], style="bold"))
     for service in SERVICES:
         where = Text.assemble(f"{shown[service]}/docs", (f"  {shown[f'{service}_admin']}/readyz", FAINT))
         grid.add_row(Text(service, style="bold"), where)

@@ -72,10 +72,16 @@ class Service:
         self._background: list[Callable[[], Awaitable[None]]] = []
         self._servers: list[uvicorn.Server] = []
         self._stopping = asyncio.Event()
+        self._detached = False
 
     def migrations(self, folder: Path) -> Self:
         """Bring the service's schema up to date with the alembic scripts in ``folder`` before anything starts."""
         self._scripts = folder
+        return self
+
+    def detached(self) -> Self:
+        """Only HTTP: neither the log nor the database is opened, and ``producer`` and ``pool`` are never there."""
+        self._detached = True
         return self
 
     @overload
@@ -159,6 +165,11 @@ class Service:
             asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
         if isinstance(self.clock, SteppedClock):
             await ask_time_master(self.clock, self.settings.time_master)
+        if self._detached:
+            if build is not None:
+                await build(self)
+            await self._serve()
+            return
         self.producer = Producer(self.cluster)
         await self.producer.start()
         needs_pool = build is not None or self._scripts is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from tabiji_cli import keys, listings, view
 from tabiji_cli.processes import Installation, Ports
-from tabiji_cli.services import SERVICES
+from tabiji_cli.services import PROCESSES, SERVICES
 from tabiji_cli.stack.errors import PortTaken, StackError
 from tabiji_cli.stack.ports import free_port
 
@@ -25,7 +26,18 @@ def installation(**more: object) -> Installation:
 
 def test_the_documented_ports_are_the_defaults() -> None:
     assert [Ports().of(service) for service in SERVICES] == [8010, 8020, 8030, 8040]
+    assert Ports().of("console") == 8000
     assert installation().admin("ingest") == "http://127.0.0.1:9010"
+
+
+def test_the_console_is_told_where_the_others_are_and_not_the_secret() -> None:
+    found = installation(ports=Ports(journey=18020)).environment("console")
+    assert found["TABIJI_JOURNEY_URL"] == "http://127.0.0.1:18020"
+    assert found["TABIJI_WORKSPACE_SECRET"] == ""
+    assert found["TABIJI_CONSOLE_SECRET"] not in {"", "secret"}
+    again = installation().environment("console")
+    assert again["TABIJI_CONSOLE_SECRET"] == found["TABIJI_CONSOLE_SECRET"]
+    assert {*SERVICES, "console"} == set(PROCESSES)
 
 
 def test_the_environment_moves_a_port() -> None:
@@ -41,7 +53,7 @@ def test_a_taken_port_is_named_with_its_setting() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        ports = Ports(free_port(), free_port(), taken.getsockname()[1], free_port(), free_port())
+        ports = replace(Ports.free(), dispatch=taken.getsockname()[1])
         with pytest.raises(PortTaken, match=rf"process {os.getpid()} \(.*TABIJI_DISPATCH_PORT"):
             ports.require_free()
 

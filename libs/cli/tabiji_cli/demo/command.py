@@ -22,7 +22,7 @@ from tabiji_cli.demo.timemaster import RunFailed
 from tabiji_cli.local import Say, Stack, stack, stop_on_signals
 from tabiji_cli.palette import BAD, FAINT, GOAL, WARN
 from tabiji_cli.processes import Ports
-from tabiji_cli.services import SERVICES
+from tabiji_cli.services import CONSOLE, SERVICES
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import default_home
 
@@ -105,6 +105,7 @@ def where_to_look(outcome: Outcome) -> Panel:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
+    grid.add_row(Text(CONSOLE, style=f"bold {GOAL}"), Text(installation.url(CONSOLE), style="bold"))
     for service in SERVICES:
         where = Text.assemble(f"{installation.url(service)}/docs", (f"  {installation.admin(service)}/metrics", FAINT))
         grid.add_row(Text(service, style="bold"), where)

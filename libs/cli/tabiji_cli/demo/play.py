@@ -31,7 +31,7 @@ from tabiji_cli.demo.world import World, world
 from tabiji_cli.letters import Letters
 from tabiji_cli.local import Say, Stack
 from tabiji_cli.processes import Installation, Ports
-from tabiji_cli.services import SERVICES
+from tabiji_cli.services import PROCESSES
 from tabiji_cli.stack.home import project_root
 
 SEED = "tabiji"
@@ -149,7 +149,7 @@ def plan_of(options: Options) -> inputs.Plan:
 
 async def end(stack: Stack) -> None:
     """Stop the run's services; the stack stays."""
-    for name in SERVICES:
+    for name in PROCESSES:
         await asyncio.to_thread(stack.supervisor.stop, name)
 
 

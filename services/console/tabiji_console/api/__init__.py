@@ -1,0 +1,25 @@
+"""HTTP edge: pages out of what services tell, forms in; every answer under a strict content security policy."""
+
+from __future__ import annotations
+
+from fastapi import Depends, FastAPI
+
+from tabiji_console.api import journeys, login, ltv, shell
+from tabiji_console.api.guard import Guard
+from tabiji_console.api.visit import House, checked, install_house
+
+PAGES = (journeys.router, ltv.router)
+
+
+def create_app(house: House) -> FastAPI:
+    """The console. Every form is checked before its route is asked."""
+    app = FastAPI(
+        title="Tabiji console", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(checked)]
+    )
+    install_house(app, house)
+    shell.install(app)
+    app.include_router(login.router)
+    for router in PAGES:
+        app.include_router(router)
+    app.add_middleware(Guard)
+    return app

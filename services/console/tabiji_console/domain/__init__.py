@@ -1,0 +1,1 @@
+"""Pure: words, figures, layouts and drawings."""

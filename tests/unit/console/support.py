@@ -1,0 +1,88 @@
+"""A console whose services are tables of answers, and a browser that keeps cookies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from starlette.testclient import TestClient
+
+from tabiji_console.adapters.pages import make_pages
+from tabiji_console.adapters.seal import Seal
+from tabiji_console.api import create_app
+from tabiji_console.api.visit import House
+from tabiji_console.ports import Away, Declined, LoginNeeded, Query
+from tabiji_console.settings import ConsoleSettings
+
+TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
+Key = tuple[str, str]
+EMPTY: dict[Key, Any] = {
+    ("journey", "/v1/journeys"): {"journeys": []},
+    ("journey", "/v1/conservation"): {"lost": 0, "journeys": []},
+}
+
+
+class Shop:
+    """The services: what they answer by (service, path), who is let in, and everything they were asked and told."""
+
+    def __init__(self, answers: Mapping[Key, Any] | None = None, keys: frozenset[str] | None = None) -> None:
+        self.answers: dict[Key, Any] = {**EMPTY, **(answers or {})}
+        self.keys = keys
+        self.away: set[str] = set()
+        self.asked: list[tuple[str, str, str]] = []
+        self.told: list[tuple[str, str, str, Any]] = []
+
+    def under(self, key: str) -> Counter:
+        """These services, asked with this key."""
+        return Counter(self, key)
+
+
+class Counter:
+    """``ports.Services`` over a ``Shop``."""
+
+    def __init__(self, shop: Shop, key: str) -> None:
+        self.shop = shop
+        self.key = key
+
+    async def ask(self, service: str, path: str, query: Query | None = None) -> Any:
+        self.shop.asked.append((service, path, self.key))
+        self._gate(service)
+        answer = self.shop.answers.get((service, path))
+        if answer is None:
+            raise Declined(service, 404, f"no {path}")
+        return answer(query or {}) if callable(answer) else answer
+
+    async def read(self, service: str, path: str, query: Query | None = None) -> str:
+        return str(await self.ask(service, path, query))
+
+    async def tell(
+        self, service: str, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        self._gate(service)
+        self.shop.told.append((service, method, path, body))
+        return self.shop.answers.get((service, path))
+
+    def _gate(self, service: str) -> None:
+        if service in self.shop.away:
+            raise Away(service)
+        if self.shop.keys is not None and self.key not in self.shop.keys:
+            raise LoginNeeded
+
+
+@contextmanager
+def browser(shop: Shop, **settings: Any) -> Any:
+    """A browser that follows no redirect by itself."""
+    made = ConsoleSettings(**{"timezone": "Asia/Tokyo", "console_live_seconds": 0.01, **settings})
+    app = create_app(House(made, shop, Seal("secret", 3600), make_pages()))
+    with TestClient(app, follow_redirects=False) as client:
+        yield client
+
+
+def send(client: TestClient, path: str, page: str, **fields: str) -> httpx.Response:
+    """Send a form as the page ``page`` draws it: with its token."""
+    found = TOKEN.search(client.get(page).text)
+    assert found is not None, f"{page} has no form"
+    return client.post(path, data={"csrf": found[1], **fields})
