@@ -85,4 +85,5 @@ def send(client: TestClient, path: str, page: str, **fields: str) -> httpx.Respo
     """Send a form as the page ``page`` draws it: with its token."""
     found = TOKEN.search(client.get(page).text)
     assert found is not None, f"{page} has no form"
-    return client.post(path, data={"csrf": found[1], **fields})
+    answer: httpx.Response = client.post(path, data={"csrf": found[1], **fields})
+    return answer

@@ -20,7 +20,7 @@ and on each service's card. Beside these are the `python_*` and `process_*` metr
 def metrics_page() -> str:
     """The page."""
     parts: list[str] = []
-    for package, title in {"tabiji_common": "every service", **{f"tabiji_{n}": n for n in services.SERVICES}}.items():
+    for package, title in {"tabiji_common": "every service", **{f"tabiji_{n}": n for n in services.PROCESSES}}.items():
         rows = table(["metric", "type", "labels", "meaning"], map(_row, declared(package)))
         if rows:
             parts += [f"## {title}", rows]

@@ -36,7 +36,7 @@ TESTS = {
 def settings_page() -> str:
     """The page."""
     parts = ["## Every service", _settings(Settings, BaseModel)]
-    for service in services.SERVICES:
+    for service in services.PROCESSES:
         for found in _classes(service):
             parts += [f"## {service}", _settings(found, Settings)]
             for model in _nested(found):
@@ -117,7 +117,7 @@ def _command_line() -> str:
 
 
 def _port(name: str) -> str:
-    above = "; its admin port is 1000 above" if name in services.SERVICES else ""
+    above = "; its admin port is 1000 above" if name in services.PROCESSES else ""
     return f"Port of {name} under `tabiji up` and `tabiji demo`{above}"
 
 
