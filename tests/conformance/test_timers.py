@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.conformance.harness import Toy, Yard, event
+from tests.operator import BEARER, let_in
 
 HALF_AN_HOUR = 1800
 
@@ -56,7 +57,7 @@ async def gauge(toy: Toy) -> float:
 
 
 async def accept(toy: Toy) -> int:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(headers=BEARER) as http:
         return (await http.post(f"http://127.0.0.1:{toy.port}/clock/accept")).status_code
 
 
@@ -64,6 +65,7 @@ async def accept(toy: Toy) -> int:
 def test_a_leap_forward_fires_nothing_until(toys: Yard, ending: str) -> None:
     async def story() -> None:
         clock = Clock(toys)
+        await let_in(toys.settings.postgres_dsn)
         toy = toys.start(module="tests.conformance.leaping", TOY_CLOCK=str(clock.file))
         await toys.settle()
         sent = [event(0, "soon", timer=0.5), event(1, "later", timer=HALF_AN_HOUR)]
@@ -92,6 +94,7 @@ def test_a_leap_forward_fires_nothing_until(toys: Yard, ending: str) -> None:
 def test_a_step_back_delays_and_fires_nothing_early_or_twice(toys: Yard) -> None:
     async def story() -> None:
         clock = Clock(toys)
+        await let_in(toys.settings.postgres_dsn)
         toy = toys.start(module="tests.conformance.leaping", TOY_CLOCK=str(clock.file))
         await toys.settle()
         await toys.send([event(0, "before", timer=0.5), event(1, "waits", timer=2)])

@@ -88,8 +88,11 @@ def test_imported_history_shows_in_the_views_and_ctrl_c_leaves_nobody(own_home: 
             (cell.cohort_month, cell.month_index, cell.active_customers) for cell in cells
         ]
         assert [float(row["ltv_minor"]) for row in found] == pytest.approx([float(cell.ltv_minor) for cell in cells])
-        asked = httpx.get(f"{addresses['analytics']}/v1/views/ltv_by_cohort?tz=UTC&format=csv", timeout=30)
+        url, key = f"{addresses['analytics']}/v1/views/ltv_by_cohort?tz=UTC&format=csv", addresses["operator_key"]
+        assert httpx.get(url, timeout=30).status_code == 401
+        asked = httpx.get(url, timeout=30, headers={"Authorization": f"Bearer {key}"})
         assert rows(asked.text) == found
+        hand_out_keys(up, addresses)
         assert "6,696 orders accepted" in up.also("import", "orders", str(path))  # again: harmless
         time.sleep(1)
         assert rows(up.also("view", "ltv_by_cohort", "--tz", "UTC", "--csv")) == found
@@ -100,6 +103,32 @@ def test_imported_history_shows_in_the_views_and_ctrl_c_leaves_nobody(own_home: 
         name for name in ("ingest", "journey", "dispatch", "analytics", "console") if f"stopped {name}" not in said
     ] == []
     assert [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def hand_out_keys(up: Command, addresses: dict[str, str]) -> None:
+    """Keys of both kinds, made, used, rotated and revoked by the command line."""
+    mine = up.also("keys", "create", "hanako", "--scope", "read").strip()
+    url, bearer = f"{addresses['analytics']}/v1/views", {"Authorization": f"Bearer {mine}"}
+    assert httpx.get(url, headers=bearer, timeout=30).status_code == 200
+    assert httpx.post(f"{addresses['analytics']}/v1/recompute", headers=bearer, timeout=30).status_code == 403
+
+    def takes(key: str) -> int:
+        event = {"type": "identify", "userId": "visitor-of-keys"}
+        return httpx.post(f"{addresses['ingest']}/v1/identify", json=event, auth=(key, ""), timeout=30).status_code
+
+    shop = up.also("keys", "create", "web shop", "--scope", "live").strip()
+    assert takes(shop) == 200
+    [line] = [line for line in up.also("keys", "list").splitlines() if "web shop" in line]
+    successor = up.also("keys", "rotate", line.split()[0], "--grace-hours", "0").strip()
+    assert takes(successor) == 200
+    assert eventually(lambda: takes(shop), lambda status: status == 401) == 401
+    assert "operator key hanako" in up.also("keys", "revoke", "hanako")
+    look = lambda: httpx.get(url, headers=bearer, timeout=30).status_code  # noqa: E731 - one question, asked again
+    assert eventually(look, lambda status: status == 401) == 401
+    audit = up.also("keys", "audit")
+    assert "revoke key hanako" in audit
+    assert "rotate write key" in audit
+    assert mine not in audit
 
 
 @pytest.mark.timeout(300)

@@ -255,10 +255,10 @@ async def system(
     """The system, up at noon, while the block runs."""
     hits = folder / "hits"
     async with AsyncExitStack() as exits:
-        http = await exits.enter_async_context(httpx.AsyncClient(timeout=10))
+        made, ports = keys.keys(folder), Ports.free()
+        http = await exits.enter_async_context(httpx.AsyncClient(timeout=10, headers=keys.bearer(made.operator)))
         master = TimeMaster(http, NOON)
         time_url = await exits.enter_async_context(master.serve(free_port()))
-        made, ports = keys.keys(folder), Ports.free()
         hooks = {"TABIJI_TEST_HOOKS": "true", "TABIJI_FAILPOINT_LOG": str(hits), "TABIJI_POLL_RECORDS": "50"}
         installation = Installation(
             dsn, kafka.bootstrap, made.secret, ports, prefix, 4, "simulated", time_url, {"*": hooks, **(extra or {})}

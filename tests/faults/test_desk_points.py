@@ -16,6 +16,8 @@ DESK_POINTS = (
     "dispatch.release.before_commit",
     "dispatch.beat.before_commit",
     "analytics.zones.before_commit",
+    "runtime.act.written",
+    "ingest.keys.rotated",
 )
 DOCUMENT = """
 id: round-{round}
@@ -55,6 +57,28 @@ async def publish_round(yard: System, point: str, *, committed: bool) -> None:
         answer.json()["journey"],
     )
     assert [tuple(row) for row in found] == [(1, text, 1)]
+
+
+async def audited_round(yard: System) -> None:
+    """A change is written down before it is made; one without an end is seen to have none."""
+    text = DOCUMENT.format(round="audited")
+    await dies(yard, "journey", "runtime.act.written", "/v1/journeys", content=text)
+    assert await yard.rows("SELECT FROM journey.journey_version WHERE journey = 'round-audited'") == []
+    answer = await yard.http.post(f"{yard.installation.url('journey')}/v1/journeys", content=text)
+    assert answer.status_code == 201, answer.text
+    acts = await yard.get("ingest", "/v1/audit?limit=2")
+    assert [(act["who"], act["service"], act["what"], act["status"]) for act in acts] == [
+        ("up", "journey", "POST /v1/journeys", 201),
+        ("up", "journey", "POST /v1/journeys", None),
+    ]
+    assert acts[0]["detail"] == "demo/round-audited version 1"
+
+
+async def rotated_round(yard: System) -> None:
+    """A rotation that was cut off has changed nothing: the key has no successor, and no end."""
+    [key] = [row for row in await yard.get("ingest", "/v1/keys") if row["scope"] == "live"]
+    await dies(yard, "ingest", "ingest.keys.rotated", f"/v1/keys/{key['id']}/rotate", json={"grace_seconds": 0})
+    assert [row for row in await yard.get("ingest", "/v1/keys") if row["scope"] == "live"] == [key]
 
 
 async def shipped(yard: System, workspace: str) -> int:
@@ -140,6 +164,8 @@ def test_sigkill_while_a_decision_or_a_start_is_committed(
             await publish_round(yard, "journey.publish.before_commit", committed=False)
             await publish_round(yard, "journey.publish.after", committed=True)
             await shipped_rounds(yard)
+            await audited_round(yard)
+            await rotated_round(yard)
             await yard.load("d1")
             await restore_rounds(yard)
             await beat_round(yard)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -21,6 +22,8 @@ app = typer.Typer(
 )
 imports_app = typer.Typer(no_args_is_help=True, help="Bring in history.")
 app.add_typer(imports_app, name="import")
+keys_app = typer.Typer(no_args_is_help=True, help="Keys of operators, and write keys of shops.")
+app.add_typer(keys_app, name="keys")
 
 
 def _flag(name: str) -> bool:
@@ -100,7 +103,7 @@ def import_orders(
         _fail("no write key: give --key or TABIJI_WRITE_KEY, or start `tabiji up` on this machine first")
     try:
         source = imports.Source(file, currency, from_line)
-        count = asyncio.run(_imported(source, url or _here("ingest"), write_key))
+        count = asyncio.run(_imported(source, url or keys.address("ingest"), write_key))
     except (imports.ImportFailed, BadLine) as error:
         _fail(str(error))
     typer.echo(f"{count:,} orders accepted")
@@ -115,17 +118,72 @@ def view(
     url: Annotated[str, typer.Option(envvar="TABIJI_ANALYTICS_URL", help="Where analytics answers, if not here.")] = "",
 ) -> None:
     """Show an analytics view: the same rows as GET /v1/views/NAME."""
-    from tabiji_cli import view as views  # noqa: PLC0415 - other commands start faster without it
+    from tabiji_cli import keys  # noqa: PLC0415 - other commands start faster without it
+    from tabiji_cli import view as views  # noqa: PLC0415
 
     parameters = {key: value for key, value in (("tz", tz), ("currency", currency)) if value}
     try:
-        content = views.fetch(url or _here("analytics"), name, parameters, csv=csv)
+        where = url or keys.address("analytics")
+        content = views.fetch(where, name, parameters, key=keys.operator(), csv=csv)
     except views.ViewFailed as error:
         _fail(str(error))
     if csv:
         sys.stdout.buffer.write(content)
     else:
         Console().print(views.table(name, content))
+
+
+@keys_app.command("list")
+def keys_list() -> None:
+    """Every key there ever was, without the keys themselves."""
+    from tabiji_cli import keyring  # noqa: PLC0415 - other commands start faster without it
+
+    Console().print(keyring.shown())
+
+
+@keys_app.command("create")
+def keys_create(
+    name: Annotated[str, typer.Argument(help="Whose key it is: hanako, web-shop, …")],
+    scope: Annotated[
+        str, typer.Option(help="Of an operator: read, operate (changes) or admin (keys); of a shop: live or backfill.")
+    ],
+    workspace: Annotated[str, typer.Option(help="Which shop a write key is for.")] = "demo",
+) -> None:
+    """Make a key and show it, this once."""
+    from tabiji_cli import keyring  # noqa: PLC0415 - other commands start faster without it
+
+    typer.echo(keyring.create(name, scope, workspace))
+
+
+@keys_app.command("rotate")
+def keys_rotate(
+    which: Annotated[str, typer.Argument(metavar="ID", help="A write key's id, as `tabiji keys list` shows it.")],
+    grace_hours: Annotated[float, typer.Option(min=0, max=90 * 24, help="How long the old one still works.")] = 24,
+) -> None:
+    """Make a write key in place of another, and show it, this once."""
+    from tabiji_cli import keyring  # noqa: PLC0415 - other commands start faster without it
+
+    made = keyring.rotate(which, timedelta(hours=grace_hours))
+    typer.echo(made["key"])
+    typer.echo(f"{which} works until {made['predecessor_works_until']:%Y-%m-%d %H:%M:%S}Z", err=True)
+
+
+@keys_app.command("revoke")
+def keys_revoke(
+    which: Annotated[str, typer.Argument(help="An operator key's name, or a write key's id.")],
+) -> None:
+    """Revoke a key; services follow within seconds."""
+    from tabiji_cli import keyring  # noqa: PLC0415 - other commands start faster without it
+
+    typer.echo(f"revoked: {keyring.revoke(which)}")
+
+
+@keys_app.command("audit")
+def keys_audit(limit: Annotated[int, typer.Option(min=1, max=1000)] = 50) -> None:
+    """Which key changed what, in any service or from here, the newest first."""
+    from tabiji_cli import keyring  # noqa: PLC0415 - other commands start faster without it
+
+    Console().print(keyring.audit(limit))
 
 
 @app.command()
@@ -158,12 +216,6 @@ async def _imported(source: Source, url: str, write_key: str) -> int:
 
     async with client() as http:
         return await imports.run(source, url, write_key, Console(stderr=True), http)
-
-
-def _here(service: str) -> str:
-    from tabiji_cli.processes import Ports  # noqa: PLC0415 - other commands start faster without it
-
-    return f"http://127.0.0.1:{Ports.from_environment().of(service)}"
 
 
 def _fail(message: str) -> NoReturn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,9 +12,9 @@ from httpx_aiohttp import AiohttpTransport
 
 
 @asynccontextmanager
-async def client(timeout: float = 30.0) -> AsyncIterator[httpx.AsyncClient]:
-    """One HTTP client, on aiohttp's transport."""
-    async with httpx.AsyncClient(transport=AiohttpTransport(), timeout=timeout) as http:
+async def client(timeout: float = 30.0, headers: Mapping[str, str] | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """One HTTP client, on aiohttp's transport; every request has these headers."""
+    async with httpx.AsyncClient(transport=AiohttpTransport(), timeout=timeout, headers=headers) as http:
         yield http
 
 

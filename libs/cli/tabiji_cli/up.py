@@ -69,6 +69,7 @@ async def _up(running: Stack, ports: Ports, console: Console, say: Say, *, json:
             await ready(http, installation, running, say=say)
         await keys.register(dsn, made)
         shown = addresses(installation, made, running.home)
+        keys.remember(running.home, keys.kept(installation))
         console.print_json(msgspec.json.encode(shown).decode()) if json else console.print(panel(shown))
         await stop.wait()
         say("draining and stopping everything that was started")
@@ -82,6 +83,7 @@ def addresses(installation: Installation, made: keys.Keys, home: Path) -> dict[s
         **{f"{service}_admin": installation.admin(service) for service in PROCESSES},
         "write_key": made.live,
         "backfill_key": made.backfill,
+        "operator_key": made.operator,
         "kafka": installation.bootstrap,
         "postgres": installation.dsn,
         "mail_sink": f"127.0.0.1:{installation.ports.mail}",
@@ -100,6 +102,7 @@ def panel(shown: dict[str, str]) -> Panel:
         where = Text.assemble(f"{shown[service]}/docs", (f"  {shown[f'{service}_admin']}/readyz", FAINT))
         grid.add_row(Text(service, style="bold"), where)
     grid.add_row("write key", shown["write_key"])
+    grid.add_row("operator key", shown["operator_key"])
     grid.add_row("", Text(f"kept in {shown['keys']}", style=FAINT))
     grid.add_row("mail sink", Text.assemble(shown["mail_sink"], ("  mails go nowhere else", FAINT)))
     grid.add_row("mails", shown["mails"])

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from tabiji_cli.keys import OPERATOR_SETTING, bearer
 from tabiji_cli.viewtable import Tables
 
 
@@ -15,14 +16,22 @@ class ViewFailed(Exception):
     """Analytics has no such view, refused the question, or cannot be reached."""
 
 
-def fetch(url: str, name: str, parameters: Mapping[str, str], *, csv: bool = False) -> bytes:
-    """The view ``name`` as analytics tells it: JSON, or CSV with a header line. Raises ``ViewFailed``."""
-    headers = {"Accept": "text/csv" if csv else "application/json"}
+def fetch(url: str, name: str, parameters: Mapping[str, str], *, key: str = "", csv: bool = False) -> bytes:
+    """The view ``name`` as analytics tells it to an operator's ``key``: JSON, or CSV with a header line.
+
+    Raises ``ViewFailed``.
+    """
+    headers = {"Accept": "text/csv" if csv else "application/json", **bearer(key)}
     asked = {**parameters, "format": "csv" if csv else "json"}
     try:
         answer = httpx.get(f"{url}/v1/views/{name}", params=asked, headers=headers, timeout=60)
     except httpx.TransportError as error:
         raise ViewFailed(f"analytics cannot be reached at {url}: {error}; is `tabiji up` running?") from error
+    if answer.status_code == 401:
+        raise ViewFailed(
+            f"analytics at {url} does not know this operator key; give one by {OPERATOR_SETTING}, or make one with"
+            " `tabiji keys create NAME --scope read`"
+        )
     if answer.status_code != 200:
         raise ViewFailed(f"{name}: {_rule(answer)}")
     return answer.content

@@ -1,4 +1,7 @@
-"""The admin port of every process: ``/livez /readyz /metrics /idle``, ``/restore``, ``/clock/accept`` or ``/tick``."""
+"""The admin port of every process: ``/livez /readyz /metrics /idle``, ``/restore``, ``/clock/accept`` or ``/tick``.
+
+The first four are open to whoever reaches the port, as probes and scrapers have no keys; the others take an operator's.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,27 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from tabiji_common import failpoints
+from tabiji_common import failpoints, guard
 from tabiji_common.clock import SteppedClock
 from tabiji_common.errors import Retry
 from tabiji_common.kafka import idle
 from tabiji_common.kafka import restore as kept
+from tabiji_common.operators import Scope
 from tabiji_common.topics import format_time, parse_time
 from tabiji_common.web import Refused, install_errors
 
 if TYPE_CHECKING:
     from tabiji_common.service import Service
+
+
+OPEN = {"/livez", "/readyz", "/metrics", "/idle"}
+_TESTS_ONLY = "/failpoints"  # the route is there with TABIJI_TEST_HOOKS only
+UNWRITTEN = frozenset({"/tick", "/hold"})  # steps of a simulation are no decisions
+
+
+def needs(method: str, path: str) -> Scope | None:
+    """The scope of operator key that a route of the admin port takes; ``None`` for those that are open."""
+    return None if path in OPEN or path == _TESTS_ONLY else guard.needs(method, path)
 
 
 async def ask_time_master(clock: SteppedClock, url: str) -> None:
@@ -111,9 +125,9 @@ def _add_restore_routes(app: FastAPI, service: Service) -> None:
     async def release(request: Request) -> dict[str, Any]:
         """An operator takes the database as it is now: the timers of all processes of this group go on."""
         loop = service.loop
-        by = str((await request.json()).get("by", "")).strip()
-        if not by or loop is None:
-            raise Refused(422, "who releases it, by name" if loop else "this process keeps no state", "by")
+        if loop is None:
+            raise Refused(422, "this process keeps no state")
+        by = guard.who(request)
         async with loop.parts.pool.acquire() as connection, connection.transaction():
             released = await kept.release(connection, loop.group, by)
         service.wake()

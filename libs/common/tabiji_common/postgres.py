@@ -25,8 +25,10 @@ SESSION = {
 }
 
 
-async def connect_pool(dsn: str, schema: str, *, size: int = 4, patient: bool = False) -> asyncpg.Pool[Any]:
-    """A pool of at most ``size`` connections whose search path is ``schema``.
+async def connect_pool(
+    dsn: str, schema: str, *, size: int = 4, patient: bool = False, least: int = 1
+) -> asyncpg.Pool[Any]:
+    """A pool of ``least`` to ``size`` connections whose search path is ``schema``.
 
     ``patient`` leaves out the short timeouts (recomputation, migrations). ``jsonb`` values are read and written as
     Python objects.
@@ -34,7 +36,7 @@ async def connect_pool(dsn: str, schema: str, *, size: int = 4, patient: bool = 
     session = {"search_path": schema, "timezone": "UTC"} if patient else {**SESSION, "search_path": schema}
     return await asyncpg.create_pool(
         dsn,
-        min_size=1,
+        min_size=least,
         max_size=size,
         timeout=5,
         command_timeout=None if patient else 8,

@@ -20,8 +20,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from tabiji_common import failpoints, logs
-from tabiji_common.admin import admin_app, ask_time_master
+from tabiji_common import admin, failpoints, guard, logs, operators
 from tabiji_common.clock import Clock, LiveClock, SteppedClock
 from tabiji_common.commands import SendCommand
 from tabiji_common.errors import Misconfigured
@@ -69,10 +68,16 @@ class Service:
         self._consumes: list[tuple[Topic[Any], Any]] = []
         self._stateful: tuple[Stateful, frozenset[str]] | None = None
         self._app: FastAPI | None = None
+        self._needs: guard.Needs = guard.needs
         self._background: list[Callable[[], Awaitable[None]]] = []
         self._servers: list[uvicorn.Server] = []
         self._stopping = asyncio.Event()
         self._detached = False
+        self._keys = guard.Keys(self._connect_keys, self.clock)
+
+    async def _connect_keys(self) -> asyncpg.Pool[Any]:
+        """Of their own: a service that is busy with its database lets its operators in all the same."""
+        return await connect_pool(self.settings.postgres_dsn, "installation", size=1, least=0)
 
     def migrations(self, folder: Path) -> Self:
         """Bring the service's schema up to date with the alembic scripts in ``folder`` before anything starts."""
@@ -127,9 +132,10 @@ class Service:
         if inbox and not self.clock.simulated:
             self.background(lambda: inbox_upkeep.keep_up(self.pool, guard, self.name))
 
-    def http(self, app: FastAPI) -> None:
-        """Serve ``app`` on the service's port."""
-        self._app = app
+    def http(self, app: FastAPI, needs: guard.Needs = guard.needs) -> None:
+        """Serve ``app`` on the service's port, to those whose operator key has the scope that ``needs`` says."""
+        guard.describe(app, needs)
+        self._app, self._needs = app, needs
 
     def background(self, run: Callable[[], Awaitable[None]]) -> None:
         """A task for the life of the process; if it ends, the process ends."""
@@ -155,16 +161,16 @@ class Service:
         uvloop.run(self._run(build))
 
     def _refuse_public_address(self) -> None:
-        """Until operators have keys, only ingest may listen to others."""
+        """A process with test hooks can be killed by whoever reaches it."""
         host = self.settings.host
-        if self.name != "ingest" and not (host == "localhost" or ipaddress.ip_address(host).is_loopback):
-            raise Misconfigured(f"TABIJI_HOST={host}: {self.name} has no operator keys yet and binds loopback only")
+        if self.settings.test_hooks and not (host == "localhost" or ipaddress.ip_address(host).is_loopback):
+            raise Misconfigured(f"TABIJI_HOST={host}: with TABIJI_TEST_HOOKS a process binds loopback only")
 
     async def _run(self, build: Build | None) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
         if isinstance(self.clock, SteppedClock):
-            await ask_time_master(self.clock, self.settings.time_master)
+            await admin.ask_time_master(self.clock, self.settings.time_master)
         if self._detached:
             if build is not None:
                 await build(self)
@@ -176,11 +182,14 @@ class Service:
         if needs_pool:
             self.pool = await connect_pool(self.settings.postgres_dsn, self.name)
         try:
+            if needs_pool:
+                await operators.prepare(self.pool)
             if build is not None:
                 await build(self)
             await self._serve()
         finally:
             await self.producer.stop()
+            await self._keys.close()
             if needs_pool:
                 await asyncio.wait_for(self.pool.close(), 5)
 
@@ -215,9 +224,12 @@ class Service:
             task.result()  # what stopped the process is raised
 
     def _http_servers(self) -> list[uvicorn.Server]:
-        apps = [(admin_app(self), self.settings.effective_admin_port)]
+        secret = self.settings.workspace_secret
+        inside = guard.Guard(admin.admin_app(self), self._keys, self.name, needs=admin.needs, unwritten=admin.UNWRITTEN)
+        apps = [(inside, self.settings.effective_admin_port)]
         if self._app is not None:
-            apps.append((self._app, self.settings.port))
+            outside = guard.Guard(self._app, self._keys, self.name, needs=self._needs, secret=secret)
+            apps.append((outside, self.settings.port))
         return [
             _Server(
                 uvicorn.Config(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tabiji_common.guard import anybody
 from tabiji_common.service import Service
 from tabiji_console.adapters.http import HttpDesk, make_client
 from tabiji_console.adapters.pages import make_pages
@@ -17,7 +18,7 @@ async def build(service: Service) -> None:
     assert isinstance(settings, ConsoleSettings)  # noqa: S101 - main() made them
     desk = HttpDesk(make_client(), settings.bases)
     seal = Seal(settings.console_secret, settings.console_session_hours * 3600)
-    service.http(create_app(House(settings, desk, seal, make_pages())))
+    service.http(create_app(House(settings, desk, seal, make_pages())), anybody)
 
 
 def main() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, Query
+from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, Field
 
 from tabiji_common.clock import Clock
 from tabiji_common.commands import Settle
+from tabiji_common.guard import tell, who
 from tabiji_common.topics import DISPATCH_COMMANDS, Record, derived_id
 from tabiji_common.web import Refused, install_errors
 from tabiji_dispatch.adapters.postgres_desk import PostgresDesk, Row
@@ -24,7 +25,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 class SettleRequest(BaseModel):
     outcome: Literal["sent", "failed", "resend"]
-    by: Text = "operator"
+    by: Text | None = None
 
 
 class SwitchRequest(BaseModel):
@@ -33,7 +34,7 @@ class SwitchRequest(BaseModel):
     name: str = ""
     on: bool
     reason: str = ""
-    by: Text = "operator"
+    by: Text | None = None
 
     def key(self) -> dict[str, str]:
         """The switch's identity; raises ``Refused`` where the scope asks for more or less."""
@@ -56,11 +57,11 @@ class BrakeRequest(BaseModel):
     kind: Literal["repeat", "volume"]
     workspace: Text
     name: str = ""
-    by: Text = "operator"
+    by: Text | None = None
 
 
 class ByRequest(BaseModel):
-    by: Text = "operator"
+    by: Text | None = None
 
 
 def build_app(
@@ -110,7 +111,7 @@ def _unknown(app: FastAPI, desk: PostgresDesk, append: Append, clock: Clock) -> 
         return await desk.unknown(workspace, limit)
 
     @app.post("/v1/unknown/{key}", status_code=202)
-    async def settle(key: str, request: SettleRequest) -> dict[str, str]:
+    async def settle(key: str, asked: SettleRequest, request: Request) -> dict[str, str]:
         """Say what became of it. Goes through the customer's own order: the ledger follows in a moment."""
         row = await _found(desk, key)
         if after(State(row["state"]), Move.TELL_SENT) is None:
@@ -120,10 +121,11 @@ def _unknown(app: FastAPI, desk: PostgresDesk, append: Append, clock: Clock) -> 
             workspace=row["workspace"],
             customer=row["customer"],
             message_key=key,
-            outcome=request.outcome,
-            by=request.by,
+            outcome=asked.outcome,
+            by=who(request, asked.by),
         )
-        id_ = derived_id(key, "settle", str(row["token"]), row["state"], request.outcome)
+        tell(request, asked.outcome)
+        id_ = derived_id(key, "settle", str(row["token"]), row["state"], asked.outcome)
         await append([DISPATCH_COMMANDS.record(body, id=id_, source=SOURCE, occurred_at=now, accepted_at=now)])
         return {"command": id_}
 
@@ -140,10 +142,12 @@ def _switches(app: FastAPI, desk: PostgresDesk, clock: Clock, wake: Callable[[],
         return await desk.quotas()
 
     @app.put("/v1/switches")
-    async def switch(request: SwitchRequest) -> list[Row]:
+    async def switch(asked: SwitchRequest, request: Request) -> list[Row]:
         """Stop (``on``) or let go. What has an intent already is not recalled."""
-        row = {**request.key(), "reason": request.reason, "set_by": request.by, "at": clock.now()}
-        await desk.switch(row, on=request.on)
+        key = asked.key()
+        row = {**key, "reason": asked.reason, "set_by": who(request, asked.by), "at": clock.now()}
+        tell(request, " ".join(filter(None, (*key.values(), "on" if asked.on else "off"))))
+        await desk.switch(row, on=asked.on)
         wake()
         return await desk.switches()
 
@@ -174,10 +178,11 @@ def _brakes(app: FastAPI, desk: PostgresDesk, clock: Clock, wake: Callable[[], N
         return await desk.brakes()
 
     @app.post("/v1/brakes/release")
-    async def release(request: BrakeRequest) -> dict[str, bool]:
+    async def release(asked: BrakeRequest, request: Request) -> dict[str, bool]:
         """They are meant: let them go, and all the like for an hour."""
-        key = {"kind": request.kind, "workspace": request.workspace, "name": request.name}
-        released = await desk.release_brake(key, request.by, clock.now())
+        key = {"kind": asked.kind, "workspace": asked.workspace, "name": asked.name}
+        tell(request, " ".join(filter(None, key.values())))
+        released = await desk.release_brake(key, who(request, asked.by), clock.now())
         wake()
         return {"released": released}
 
@@ -189,16 +194,16 @@ def _restore(app: FastAPI, desk: PostgresDesk, watch: RestoreWatch, clock: Clock
         return await desk.restore()
 
     @app.post("/v1/restore/release")
-    async def release(request: ByRequest) -> dict[str, bool]:
+    async def release(asked: ByRequest, request: Request) -> dict[str, bool]:
         """Let sends go on, on this database as it is now."""
-        released = await watch.release(request.by)
+        released = await watch.release(who(request, asked.by))
         wake()
         return {"released": released}
 
     @app.put("/v1/clusters/{cluster}")
-    async def accept(cluster: str, request: ByRequest) -> dict[str, str]:
+    async def accept(cluster: str, asked: ByRequest, request: Request) -> dict[str, str]:
         """Let go of sends that were decided on another Kafka cluster."""
-        await desk.accept_cluster(cluster, request.by, clock.now())
+        await desk.accept_cluster(cluster, who(request, asked.by), clock.now())
         wake()
         return {"cluster": cluster}
 

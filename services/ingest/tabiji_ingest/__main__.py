@@ -8,7 +8,9 @@ from tabiji_common.secret import check_secret, require_secret
 from tabiji_common.service import Service
 from tabiji_ingest.adapters.kafka import KafkaLog
 from tabiji_ingest.adapters.postgres import WriteKeyTable
+from tabiji_ingest.adapters.postgres_desk import WriteKeyDesk
 from tabiji_ingest.api import create_app
+from tabiji_ingest.api.desk import needs
 from tabiji_ingest.pipeline import Accept
 from tabiji_ingest.settings import IngestSettings
 
@@ -25,7 +27,8 @@ def main() -> None:
         keys = WriteKeyTable(service.pool, service.clock, refresh_seconds=settings.write_key_refresh_seconds)
         await keys.load()
         service.background(keys.refresh)
-        service.http(create_app(Accept(KafkaLog(service.producer), keys, service.clock, settings)))
+        accept = Accept(KafkaLog(service.producer), keys, service.clock, settings)
+        service.http(create_app(accept, WriteKeyDesk(service.pool, service.clock)), needs)
 
     Service("ingest", settings).migrations(MIGRATIONS).run(build)
 

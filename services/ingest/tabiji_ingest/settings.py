@@ -36,7 +36,7 @@ class IngestSettings(Settings):
     link_ack_seconds: float = Field(1.0, gt=0, description="The same for pixels and clicks, which answer anyway")
     write_key_rate: float = Field(1000, ge=0, description="Requests a second for each write key; 0 sets no limit")
     write_key_burst: float = Field(2000, ge=1, description="Requests at once for each write key")
-    write_key_refresh_seconds: float = Field(10.0, gt=0, description="How soon a revoked write key is closed")
+    write_key_refresh_seconds: float = Field(5.0, gt=0, description="How soon a revoked write key is closed")
 
     def rules(self) -> Rules:
         """What events are judged by."""

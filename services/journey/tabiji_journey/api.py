@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 from tabiji_common import commands, parked
 from tabiji_common.clock import Clock
+from tabiji_common.guard import tell, who
 from tabiji_common.identity import closed_id
 from tabiji_common.topics import JOURNEY_COMMANDS, customer_key
 from tabiji_common.web import Refused, install_errors
@@ -78,6 +79,7 @@ def _journey_routes(app: FastAPI, publisher: Publisher, views: Views, clock: Clo
         except DefinitionError as error:
             return _broken(error)
         body = {"workspace": workspace, "journey": done.journey, "version": done.version, "new": done.new}
+        tell(request, f"{workspace}/{done.journey} version {done.version}")
         return _json(body, 201 if done.new else 200)
 
     @app.get("/v1/journeys/{journey}")
@@ -89,10 +91,18 @@ def _journey_routes(app: FastAPI, publisher: Publisher, views: Views, clock: Clo
         return _json({"workspace": workspace, **found})
 
     @app.post("/v1/journeys/{journey}/pause")
-    async def pause(journey: str, workspace: str = default, on: bool = True, reason: str = "operator") -> Response:  # noqa: FBT001, FBT002 - a query parameter
+    async def pause(
+        journey: str,
+        request: Request,
+        workspace: str = default,
+        on: bool = True,  # noqa: FBT001, FBT002 - a query parameter
+        reason: str = "",
+    ) -> Response:
         """Hold a journey's timers and entries (``on``), or let it run; messages have a switch of their own."""
-        if not await publisher.pause(workspace, journey, (reason or "operator") if on else None, clock.now()):
+        why = who(request, reason) if on else None
+        if not await publisher.pause(workspace, journey, why, clock.now()):
             raise Refused(404, f"no journey {journey!r} in workspace {workspace!r}", "journey")
+        tell(request, f"{workspace} {'on' if on else 'off'}")
         return _json({"workspace": workspace, "journey": journey, "paused": on})
 
 

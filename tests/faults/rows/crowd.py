@@ -22,6 +22,7 @@ from tests.integration.dispatch.house import House
 from tests.integration.dispatch.receiver import Receiver
 from tests.integration.dispatch.sink import Sink
 from tests.integration.dispatch.test_crashes import providers
+from tests.operator import BEARER
 
 RATE, SECONDS = 30, 5.0
 WARM = 30
@@ -184,7 +185,7 @@ def mailer(sink: Sink) -> dict[str, Any]:
 
 async def switched_off(home: House, sink: TimedSink, switch: dict[str, str]) -> Figures:
     """Once the switch is answered only what had its intent leaves; let go again, all others leave, once."""
-    async with httpx.AsyncClient(timeout=10) as http:
+    async with httpx.AsyncClient(timeout=10, headers=BEARER) as http:
         (await http.put(f"{home.url}/v1/switches", json={**switch, "on": True})).raise_for_status()
         stopped = time.monotonic()
         await asyncio.sleep(3)

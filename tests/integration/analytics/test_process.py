@@ -23,6 +23,7 @@ from tabiji_common.kafka.producer import Producer
 from tabiji_common.settings import Settings
 from tabiji_common.topics import CUSTOMERS, PURCHASES, Record, Topic
 from tests.integration.analytics.yard import at
+from tests.operator import BEARER, let_in
 
 CUSTOMERS_EACH = 60
 
@@ -71,13 +72,13 @@ class Analytics:
         return self._log.read_text("utf-8")
 
     async def get(self, path: str) -> Any:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(headers=BEARER) as client:
             answer = await client.get(f"http://127.0.0.1:{self.port}{path}", timeout=30)
             answer.raise_for_status()
             return answer.json()
 
     async def post(self, path: str) -> None:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(headers=BEARER) as client:
             (await client.post(f"http://127.0.0.1:{self.port}{path}")).raise_for_status()
 
     async def until(self, path: str, holds: Callable[[Any], bool]) -> Any:
@@ -97,6 +98,7 @@ class Analytics:
 async def running(kafka: Any, database: str, prefix: str, folder: Path) -> AsyncIterator[tuple[Analytics, Producer]]:
     settings = Settings(kafka_bootstrap=kafka.bootstrap, postgres_dsn=database, topic_prefix=prefix, partitions=4)
     await create_topics(settings)
+    await let_in(database)
     producer = Producer(Cluster.of(settings))
     await producer.start()
     analytics = Analytics(settings, folder)

@@ -24,6 +24,7 @@ from tabiji_common.kafka.producer import Producer
 from tabiji_common.settings import Settings
 from tabiji_common.topics import OUTCOMES, Record
 from tests.integration.dispatch.bench import SECRET, TEMPLATES
+from tests.operator import let_in
 
 
 @dataclass
@@ -152,6 +153,7 @@ async def house(
         kafka_bootstrap=kafka.bootstrap, postgres_dsn=database, topic_prefix=topic_prefix, partitions=partitions
     )
     await create_topics(settings)
+    await let_in(database)
     made = House(settings, home, providers)
     try:
         yield made

@@ -18,6 +18,7 @@ from tests.integration.dispatch.house import House, house
 from tests.integration.dispatch.receiver import Receiver
 from tests.integration.dispatch.sink import Sink
 from tests.integration.dispatch.test_crashes import CUSTOMERS_A_ROUND, load, providers
+from tests.operator import BEARER
 
 
 async def test_a_cloned_database_sends_nothing_until_released_and_an_erased_customer_leaves_nothing(
@@ -39,7 +40,7 @@ async def test_a_cloned_database_sends_nothing_until_released_and_an_erased_cust
         assert [tuple(row) for row in states] == [("held", "restore")]
         assert sink.taken == []
         assert receiver.acted == []
-        async with httpx.AsyncClient(base_url=home.url) as http:
+        async with httpx.AsyncClient(base_url=home.url, headers=BEARER) as http:
             assert (await http.get("/v1/restore")).json()["why"] == "system_identifier"
             assert (await http.post("/v1/restore/release", json={"by": "ops"})).json() == {"released": True}
         await until(lambda: all_sent(home))
@@ -77,7 +78,7 @@ async def test_a_customer_whose_message_is_refused_is_parked_alone_and_goes_on_w
         home.start()
         await home.settle()
         await home.rows("ALTER TABLE body ADD CONSTRAINT sour CHECK (customer_key <> 'demo:c3')")
-        async with httpx.AsyncClient(base_url=home.url) as http:
+        async with httpx.AsyncClient(base_url=home.url, headers=BEARER) as http:
 
             async def parked() -> list[tuple[Any, ...]]:
                 rows = (await http.get("/v1/parked")).json()["parked"]

@@ -17,6 +17,7 @@ from tabiji_common.settings import Settings
 from tabiji_common.topics import CUSTOMERS, PAGE_VIEWS, PURCHASES, Record, customer_key, partition_of
 from tests.integration.journey.desk import open_desk
 from tests.integration.journey.town import Town
+from tests.operator import let_in_now
 from tests.unit.journey.pipeline.people import CART, THANKS, cart, order
 
 PARTITIONS = 2
@@ -36,6 +37,7 @@ def town(kafka: Any, database: str, topic_prefix: str) -> Iterator[Town]:
         kafka_bootstrap=kafka.bootstrap, postgres_dsn=database, topic_prefix=topic_prefix, partitions=PARTITIONS
     )
     asyncio.run(create_topics(settings))
+    let_in_now(database)
     with tempfile.TemporaryDirectory() as folder:
         made = Town(settings, Path(folder))
         try:

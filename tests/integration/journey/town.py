@@ -21,6 +21,7 @@ from tabiji_common.kafka.client import Cluster
 from tabiji_common.kafka.producer import Producer
 from tabiji_common.settings import Settings
 from tabiji_common.topics import Record
+from tests.operator import BEARER
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Journey:
 
     def get(self, path: str, *, admin: bool = False) -> Any:
         url = f"http://127.0.0.1:{self.port + 1000 * admin}{path}"
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=BEARER), timeout=5) as answer:
             return json.load(answer)
 
     def kill(self) -> None:

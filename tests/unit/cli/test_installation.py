@@ -78,9 +78,39 @@ def test_a_service_is_told_where_everything_is_and_what_is_meant_for_it_alone() 
 def test_keys_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> None:
     assert keys.known(tmp_path) is None
     made = keys.keys(tmp_path)
-    assert len({made.live, made.backfill, made.secret}) == 3
+    assert len({made.live, made.backfill, made.secret, made.operator}) == 4
     assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
     assert keys.keys(tmp_path) == keys.known(tmp_path) == made
+
+
+def test_keys_of_before_operators_had_any_get_one_and_stay_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text('{"live": "l", "backfill": "b", "secret": "s"}', "ascii")
+    made = keys.keys(tmp_path)
+    assert (made.live, made.backfill, made.secret) == ("l", "b", "s")
+    assert made.operator
+    assert keys.keys(tmp_path) == made
+
+
+def test_commands_find_the_last_up_unless_they_are_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TABIJI_HOME", str(tmp_path))
+    assert keys.address("analytics", {}) == "http://127.0.0.1:8040"
+    assert keys.operator({}) == ""
+    keys.remember(tmp_path, keys.kept(installation(ports=Ports(analytics=18040))))
+    assert keys.address("analytics", {}) == "http://127.0.0.1:18040"
+    assert keys.address("analytics", {"TABIJI_ANALYTICS_PORT": "28040"}) == "http://127.0.0.1:28040"
+    assert keys.operator({}) == keys.keys(tmp_path).operator
+    assert keys.operator({"TABIJI_OPERATOR_KEY": "mine"}) == "mine"
+    assert keys.bearer("mine") == {"Authorization": "Bearer mine"}
+    assert keys.bearer("") == {}
+    assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_view_without_a_key_says_how_to_come_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpx, "get", lambda *_, **__: httpx.Response(401))
+    with pytest.raises(view.ViewFailed, match="tabiji keys create NAME --scope read"):
+        view.fetch("http://analytics", "ltv_by_cohort", {})
 
 
 def test_a_view_is_shown_with_all_its_rows() -> None:

@@ -45,11 +45,11 @@ def test_every_setting_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-def test_a_service_may_listen_on_loopback(host: str) -> None:
-    Service("journey", Settings(host=host))._refuse_public_address()
+def test_test_hooks_may_be_open_on_loopback(host: str) -> None:
+    Service("journey", Settings(host=host, test_hooks=True))._refuse_public_address()
 
 
-def test_only_ingest_may_listen_to_others_until_operators_have_keys() -> None:
-    Service("ingest", Settings(host="0.0.0.0"))._refuse_public_address()  # noqa: S104 - the point
-    with pytest.raises(Misconfigured, match="TABIJI_HOST"):
-        Service("dispatch", Settings(host="0.0.0.0"))._refuse_public_address()  # noqa: S104 - the point
+def test_where_others_can_reach_it_a_service_has_no_test_hooks() -> None:
+    Service("dispatch", Settings(host="0.0.0.0"))._refuse_public_address()  # noqa: S104 - the point
+    with pytest.raises(Misconfigured, match="TABIJI_TEST_HOOKS"):
+        Service("dispatch", Settings(host="0.0.0.0", test_hooks=True))._refuse_public_address()  # noqa: S104

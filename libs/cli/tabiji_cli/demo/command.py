@@ -13,6 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from tabiji_cli import keys
 from tabiji_cli.already import require_unused
 from tabiji_cli.demo.play import Options, Outcome, Stopped, played
 from tabiji_cli.demo.report import report
@@ -111,6 +112,8 @@ def where_to_look(outcome: Outcome) -> Panel:
         grid.add_row(Text(service, style="bold"), where)
     grid.add_row("retention", f"{installation.url('analytics')}/v1/views/retention_monthly")
     grid.add_row("journeys", f"{installation.url('journey')}/v1/journeys")
+    grid.add_row("operator key", keys.keys(default_home()).operator)
+    grid.add_row("", Text("curl -H 'Authorization: Bearer …', and Authorize in /docs", style=FAINT))
     grid.add_row("database", installation.dsn.partition("@")[2])
     grid.add_row("files", str(outcome.folder))
     grid.add_row("mails", f"{outcome.letters.folder}: some of each kind, as .eml and .html")

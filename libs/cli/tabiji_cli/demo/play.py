@@ -116,7 +116,7 @@ async def played(
             complete = await playing.simulation.play()
         seconds, ticks = time.monotonic() - begun, playing.simulation.ticks
         known = {"f2": KNOWN_F2[options.full]} if options.whole and complete else {}
-        evidence = await collect(run, playing.installation, playing.client, playing.simulation.master.now, known)
+        evidence = await collect(run, playing.installation, playing.desk, playing.simulation.master.now, known)
         verdict = [*checks.run(evidence), *await faults.checks(playing.installation, stack.supervisor)]
         document = digest(evidence)
         (run.folder / "digest.json").write_bytes(msgspec.json.format(msgspec.json.encode(document)))

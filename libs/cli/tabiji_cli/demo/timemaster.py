@@ -80,7 +80,10 @@ class _Stall:
 
 
 class TimeMaster:
-    """Holds the tick that time stands at. Services may die and come back at any point."""
+    """Holds the tick that time stands at. Services may die and come back at any point.
+
+    ``client`` shows an operator key that may change time.
+    """
 
     def __init__(self, client: httpx.AsyncClient, start: datetime) -> None:
         self._client = client
@@ -183,9 +186,11 @@ class TimeMaster:
 
     async def _post(self, member: Member, path: str, **body: str) -> None:
         try:
-            await self._client.post(f"{member.admin}{path}", json=body)
+            answer = await self._client.post(f"{member.admin}{path}", json=body)
         except httpx.TransportError:
             return  # it is down: it asks for the time when it is back, and is told again until then
+        if answer.status_code in {401, 403}:
+            raise RunFailed(f"{member.service} does not take the time from this operator key: {answer.text}")
 
     @asynccontextmanager
     async def serve(self, port: int) -> AsyncIterator[str]:

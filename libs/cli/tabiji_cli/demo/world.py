@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -39,7 +39,7 @@ class World:
     run: Run
     installation: Installation
     faults: Faults
-    client: httpx.AsyncClient
+    desk: httpx.AsyncClient
     simulation: Simulation
 
 
@@ -52,8 +52,10 @@ async def world(
     The services stay up afterwards, until the stack's supervisor stops them. Raises ``StackError``.
     """
     async with AsyncExitStack() as exits:
+        operator = keys.keys(stack.home).operator
         http = await exits.enter_async_context(client())
-        master = TimeMaster(http, tick_before(plan.start))
+        desk = await exits.enter_async_context(client(headers=keys.bearer(operator)))
+        master = TimeMaster(desk, tick_before(plan.start))
         time_url = await exits.enter_async_context(master.serve(free_port()))
         accepted = exits.enter_context(closing(Ledger[Accepted](run.accepted)))
         mails = exits.enter_context(closing(Ledger[Mail](run.mails)))
@@ -67,8 +69,9 @@ async def world(
         installation = await _installation(stack, run, extra, ports, time_url, say)
         start_services(stack.supervisor, installation)
         await ready(http, installation, stack, say=say)
-        made = keys.keys(run.folder)
+        made = replace(keys.keys(run.folder), operator=operator)
         await keys.register(installation.dsn, made)
+        keys.remember(stack.home, keys.kept(installation))
         master.watch([Member(name, installation.admin(name)) for name in SERVICES])
         shop = Shop(http, installation.url("ingest"), made.live, accepted)
         simulation = Simulation(plan, master, shop, mailbox, Readers(http, reactions))
@@ -77,7 +80,7 @@ async def world(
             await faults.before_inputs(playing, http, installation.admin("journey"))
 
         simulation.before_inputs = before_inputs
-        yield World(run, installation, faults, http, simulation)
+        yield World(run, installation, faults, desk, simulation)
 
 
 async def _installation(

@@ -12,18 +12,19 @@ import asyncpg
 from tabiji_common.clock import Clock, LiveClock
 from tabiji_common.errors import Retry
 from tabiji_common.logs import logger
-from tabiji_common.postgres import is_transient
+from tabiji_common.postgres import Connection, is_transient
 from tabiji_common.topics import Mode
-from tabiji_ingest.domain.access import Bucket, WriteKey, check_workspace, key_hash
+from tabiji_ingest.domain.access import Bucket, WriteKey, check_name, check_workspace, key_hash
 from tabiji_ingest.metrics import KEYS
 
 log = logger(__name__)
 
-_ALL = "SELECT hash, workspace, scope FROM write_key WHERE revoked_at IS NULL"
-_ONE = _ALL + " AND hash = $1"
-_INSERT = (
-    "INSERT INTO write_key (hash, workspace, scope, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO NOTHING"
-)
+_ALL = "SELECT hash, workspace, scope FROM write_key WHERE (revoked_at IS NULL OR revoked_at > $1)"
+_ONE = _ALL + " AND hash = $2"
+_INSERT = """
+INSERT INTO write_key (hash, workspace, scope, created_at, name) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (hash) DO NOTHING
+"""
 _REVOKE = "UPDATE write_key SET revoked_at = $2 WHERE hash = $1 AND revoked_at IS NULL"
 
 
@@ -43,7 +44,7 @@ class WriteKeyTable:
 
     async def load(self) -> None:
         """Read all keys; revoked ones are gone after it."""
-        self._keys = {row["hash"]: _key(row) for row in await self.pool.fetch(_ALL)}
+        self._keys = {row["hash"]: _key(row) for row in await self.pool.fetch(_ALL, self.clock.wall())}
         KEYS.set(len(self._keys))
 
     async def find(self, key: str) -> WriteKey | None:
@@ -73,7 +74,7 @@ class WriteKeyTable:
 
     async def _ask(self, digest: bytes) -> WriteKey | None:
         try:
-            row = await self.pool.fetchrow(_ONE, digest)
+            row = await self.pool.fetchrow(_ONE, self.clock.wall(), digest)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             if is_transient(error):
                 raise Retry("write keys cannot be read") from error
@@ -89,24 +90,30 @@ def _key(row: Any) -> WriteKey:
     return WriteKey(row["hash"], row["workspace"], Mode(row["scope"]))
 
 
-async def create_key(pool: asyncpg.Pool[Any], workspace: str, scope: str = "live") -> str:
+async def create_key(pool: asyncpg.Pool[Any] | Connection, workspace: str, scope: str = "live", name: str = "") -> str:
     """A new write key of ``workspace``; it is shown this once, the table keeps its hash.
 
     ``scope`` is ``live`` or ``backfill`` (history: starts no journey, sends nothing). Raises ``ValueError``.
     """
     key = f"tabiji_{scope}_{secrets.token_urlsafe(24)}"
-    await register_key(pool, key, workspace, scope)
+    await register_key(pool, key, workspace, scope, name=name)
     return key
 
 
 async def register_key(
-    pool: asyncpg.Pool[Any], key: str, workspace: str, scope: str = "live", *, at: datetime | None = None
+    pool: asyncpg.Pool[Any] | Connection,
+    key: str,
+    workspace: str,
+    scope: str = "live",
+    *,
+    name: str = "",
+    at: datetime | None = None,
 ) -> None:
     """Let ``key``, made elsewhere, open ``workspace``; one that is there stays as it is. Raises ``ValueError``."""
     check_workspace(workspace)
     if scope not in {Mode.LIVE, Mode.BACKFILL}:
         raise ValueError("a write key's scope is live or backfill")
-    await pool.execute(_INSERT, key_hash(key), workspace, scope, at or LiveClock().wall())
+    await pool.execute(_INSERT, key_hash(key), workspace, scope, at or LiveClock().wall(), check_name(name))
 
 
 async def revoke_key(pool: asyncpg.Pool[Any], key: str) -> bool:

@@ -15,5 +15,6 @@ write_key = sa.Table(
     sa.Column("scope", sa.Text, sa.CheckConstraint("scope IN ('live', 'backfill')"), nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("revoked_at", sa.DateTime(timezone=True)),
-    comment="SHA-256 of each write key, and what the key opens",
+    sa.Column("name", sa.Text, nullable=False, server_default=""),
+    comment="SHA-256 of each write key, and what it opens; revoked_at may lie ahead: it works until then",
 )

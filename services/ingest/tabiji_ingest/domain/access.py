@@ -35,6 +35,13 @@ def check_workspace(workspace: str) -> None:
         raise ValueError("a workspace is named by 1 to 63 of a-z, 0-9, - and _")
 
 
+def check_name(name: str) -> str:
+    """``name``, by which people tell a write key from others; raises ``ValueError`` where it cannot be shown."""
+    if len(name) > 100 or not name.isprintable():
+        raise ValueError("a write key's name has at most 100 characters, all of them printable")
+    return name
+
+
 def read_basic(authorization: str | None) -> str:
     """The user of HTTP Basic, its password being empty; raises ``Refusal``."""
     text = authorization or ""

@@ -14,6 +14,8 @@ from starlette.responses import RedirectResponse, Response
 from tabiji_common.links import Link, verify
 from tabiji_common.logs import logger
 from tabiji_common.web import install_errors
+from tabiji_ingest.adapters.postgres_desk import WriteKeyDesk
+from tabiji_ingest.api.desk import add_desk
 from tabiji_ingest.domain import openapi, pages, reactions
 from tabiji_ingest.domain.bots import is_machine
 from tabiji_ingest.domain.call import CallKind
@@ -51,12 +53,14 @@ class _App(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
-        document.setdefault("components", {})["securitySchemes"] = openapi.SECURITY
+        document.setdefault("components", {}).setdefault("securitySchemes", {}).update(openapi.SECURITY)
         return document
 
 
-def create_app(accept: Accept) -> FastAPI:
-    """The app of ingest: the routes of Segment's, CloudEvents', PostHog's and Dittofeed's clients, and links."""
+def create_app(accept: Accept, desk: WriteKeyDesk | None = None) -> FastAPI:
+    """The app of ingest: the routes of Segment's, CloudEvents', PostHog's and Dittofeed's clients, links, and those
+    for operators where there is a ``desk``.
+    """
     app = _App(title="Tabiji ingest", description=__doc__ or "")
     install_errors(app)
     for path, route, keyed, summary in _routes():
@@ -69,6 +73,8 @@ def create_app(accept: Accept) -> FastAPI:
             openapi_extra=openapi.operation(route, keyed),
         )
     _add_links(app, Links(accept))
+    if desk is not None:
+        add_desk(app, desk)
     return app
 
 
