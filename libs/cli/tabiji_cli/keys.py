@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tabiji_cli.processes import Installation, Ports, setting
-from tabiji_cli.services import SERVICES
+from tabiji_cli.services import PROCESSES
 from tabiji_cli.stack.home import default_home, write_secret
 from tabiji_common import operators
 from tabiji_common.clock import LiveClock
@@ -59,8 +59,8 @@ def remember(folder: Path, addresses: Mapping[str, str]) -> None:
 def kept(installation: Installation) -> dict[str, str]:
     """What ``remember`` keeps of an installation."""
     return {
-        **{service: installation.url(service) for service in SERVICES},
-        **{f"{service}_admin": installation.admin(service) for service in SERVICES},
+        **{service: installation.url(service) for service in PROCESSES},
+        **{f"{service}_admin": installation.admin(service) for service in PROCESSES},
         "kafka": installation.bootstrap,
         "postgres": installation.dsn,
         "prefix": installation.prefix,
