@@ -27,6 +27,9 @@ FENCED = Counter("tabiji_runtime_fenced_total", "Times a newer owner was met", [
 TAKEN = Counter("tabiji_runtime_taken_total", "Partition numbers taken over", ["group"])
 PUBLISHED = Counter("tabiji_runtime_published_total", "Outbox records acked by Kafka", ["group"])
 OUTBOX = Gauge("tabiji_runtime_outbox_records", "Outbox records not yet acked", ["group"])
+OUTBOX_AGE = Gauge(
+    "tabiji_runtime_outbox_age_seconds", "How long the records at its head have been waiting for Kafka's ack", ["group"]
+)
 TOO_LARGE = Counter(
     "tabiji_runtime_too_large_total",
     "Outgoing records too large for the broker: they stay in the outbox, or their cause is dead-lettered",
@@ -35,6 +38,9 @@ TOO_LARGE = Counter(
 HELD = Gauge("tabiji_runtime_held_records", "Sends that wait for their barrier", ["group"])
 PARKED = Gauge("tabiji_runtime_parked_customers", "Customers whose records wait for an operator", ["group"])
 OWNED = Gauge("tabiji_runtime_owned_partitions", "Partition numbers that this process owns", ["group"])
+PARTITIONS = Gauge(
+    "tabiji_runtime_partitions", "Partition numbers that there are; the processes of a group own them all", ["group"]
+)
 LAG = Gauge("tabiji_runtime_lag_records", "Records in the log that are not applied yet", ["group"])
 CLOCK_LEAPT = Gauge(
     "tabiji_runtime_clock_leapt", "1 while timers stand still because the clock ran ahead of the machine", ["group"]
@@ -45,6 +51,12 @@ RESTORED = Gauge(
     ["group"],
 )
 TURN_SECONDS = Histogram("tabiji_runtime_turn_seconds", "Time of one transaction, commit included", ["group"])
+HTTP_REQUESTS = Counter(
+    "tabiji_runtime_http_requests_total", "Requests that a service's API answered, by class of status", ["group", "status"]
+)
+HTTP_SECONDS = Histogram(
+    "tabiji_runtime_http_request_seconds", "Time until a service's API began to answer", ["group"]
+)
 PRODUCER_REPLACED = Counter("tabiji_runtime_producer_replaced_total", "Producers thrown away after an error")
 PRODUCE_FAILED = Counter("tabiji_runtime_produce_failed_total", "Appends whose ack did not come")
 
@@ -63,3 +75,4 @@ def measure(loop: Loop, written: Written, records: int) -> None:
     OUTBOX.labels(group).set(len(loop.outbox))
     HELD.labels(group).set(len(loop.outbox.waiting))
     PARKED.labels(group).set(len(loop.parked))
+    PARTITIONS.labels(group).set(loop.partitions)

@@ -23,6 +23,7 @@ from fastapi import FastAPI
 from tabiji_common import admin, failpoints, guard, logs, operators
 from tabiji_common.clock import Clock, LiveClock, SteppedClock
 from tabiji_common.commands import SendCommand
+from tabiji_common.counted import Counted
 from tabiji_common.errors import Misconfigured
 from tabiji_common.events import CustomerEvent, EngagementEvent, PageViewEvent, PurchaseEvent
 from tabiji_common.http import BoundedProtocol
@@ -135,6 +136,8 @@ class Service:
     def http(self, app: FastAPI, needs: guard.Needs = guard.needs) -> None:
         """Serve ``app`` on the service's port, to those whose operator key has the scope that ``needs`` says."""
         guard.describe(app, needs)
+        if self.name != "ingest":  # it has figures of its own, and no time to spare
+            app.add_middleware(Counted, group=self.name)
         self._app, self._needs = app, needs
 
     def background(self, run: Callable[[], Awaitable[None]]) -> None:

@@ -34,6 +34,12 @@ QUEUED = Gauge("tabiji_dispatch_waiting_messages", "Messages not finished, by st
 DETOURED = Counter("tabiji_dispatch_detoured_total", "Messages given to another provider because their own was out")
 TOLD = Counter("tabiji_dispatch_told_total", "Messages settled by a person")
 SEND_SECONDS = Histogram("tabiji_dispatch_send_seconds", "Time of one attempt at the provider", ["provider"])
+EVENT_TO_SEND_SECONDS = Histogram(
+    "tabiji_dispatch_event_to_send_seconds",
+    "Time from the event or timer that asked for a message until its provider had taken it, holds included",
+    ["class"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600, 43200),
+)
 SETTLE_ROWS = Histogram(
     "tabiji_dispatch_settle_rows", "Attempts settled in one transaction", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
 )
@@ -53,6 +59,9 @@ def count(notes: Notes) -> None:
         SENT_AFTER_EXIT.inc(len(met.after_intent))
     for ended in notes.announced:
         ANNOUNCED.labels(ended.delivery.channel, ended.state.value, ended.reason).inc()
+        if ended.state is State.SENT:
+            waited = ended.at - ended.delivery.decided_at
+            EVENT_TO_SEND_SECONDS.labels(ended.delivery.message_class).observe(waited.total_seconds())
     for put in notes.puts:
         if put.move is Move.HOLD:
             HELD.labels(put.reason.partition(":")[0]).inc()

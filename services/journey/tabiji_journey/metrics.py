@@ -6,7 +6,7 @@ from collections import Counter as Tally
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 from tabiji_journey.domain.model import Cancel, Effect, Send
 
@@ -19,6 +19,11 @@ SENDS = Counter("tabiji_journey_sends_total", "Messages asked for", ["journey"])
 WITHDRAWN = Counter("tabiji_journey_withdrawn_total", "Messages taken back before they were handed to Kafka")
 CANCELLED = Counter("tabiji_journey_cancelled_total", "Messages that dispatch was asked not to send")
 TIMERS_FIRED = Counter("tabiji_journey_timers_fired_total", "Timers that came due")
+TIMER_LATENESS = Histogram(
+    "tabiji_journey_timer_lateness_seconds",
+    "How long after they were due timers fired",
+    buckets=(1, 2, 5, 15, 60, 300, 900, 3600, 21600, 86400),
+)
 ORDER_CONFLICT = Counter(
     "tabiji_journey_order_conflict_total", "Orders told again with another amount; the first one counts"
 )

@@ -270,6 +270,9 @@ def _count(notes: Notes, applied: Applied) -> None:
     metrics.HANDED_OVER.inc(notes.handed_over)
     folds = notes.folds
     metrics.TIMERS_FIRED.inc(applied.fired)
+    for folded in folds:
+        for seconds in folded.late:
+            metrics.TIMER_LATENESS.observe(seconds)
     metrics.ORDER_CONFLICT.inc(sum(folded.conflicts for folded in folds))
     metrics.MEMORY_EVICTED.inc(sum(folded.evicted for folded in folds))
     metrics.MERGE_PENDING.inc(sum(len(folded.pending) for folded in folds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from tabiji_common.errors import Retry, TooLarge
@@ -10,7 +11,7 @@ from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka.outbox import Outbox, Row
 from tabiji_common.kafka.producer import Appender
 from tabiji_common.logs import logger
-from tabiji_common.metrics import PUBLISHED, TOO_LARGE
+from tabiji_common.metrics import OUTBOX_AGE, PUBLISHED, TOO_LARGE
 
 log = logger(__name__)
 BEFORE_PUBLISH = Failpoint("runtime.publish.before", "committed, not yet published")
@@ -21,14 +22,29 @@ BATCH = 2000
 class Publisher:
     """Publishes what the outbox hands over; ``blocked`` names customers whose rows wait (parked)."""
 
-    def __init__(self, group: str, outbox: Outbox, producer: Appender, blocked: Callable[[], set[str]]) -> None:
+    def __init__(
+        self,
+        group: str,
+        outbox: Outbox,
+        producer: Appender,
+        blocked: Callable[[], set[str]],
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.group = group
         self.outbox = outbox
         self.producer = producer
         self.blocked = blocked
         self.work = 0
+        self._elapsed = elapsed
+        self._since: float | None = None
         self._task: asyncio.Task[None] | None = None
         self._broken: Exception | None = None
+        OUTBOX_AGE.labels(group).set_function(self.age)
+
+    def age(self) -> float:
+        """Seconds of machine time since what is on its way was first handed over; 0 where nothing is."""
+        since = self._since
+        return 0.0 if since is None else self._elapsed() - since
 
     def check(self) -> None:
         """Raise what ended publishing, if anything but a missing ack did."""
@@ -45,6 +61,7 @@ class Publisher:
         if self._task is None and self._broken is None:
             rows = self.outbox.hand_over(BATCH, self.blocked())
             if rows:
+                self._since = self._elapsed() if self._since is None else self._since
                 self._task = asyncio.create_task(self._publish(rows))
 
     async def drain(self, until: Callable[[], bool] = lambda: False) -> None:
@@ -59,6 +76,7 @@ class Publisher:
             taken = await self._append(rows)
             await BEFORE_MARK()
             self.outbox.ack(taken)
+            self._since = None
             self.work += 1
             PUBLISHED.labels(self.group).inc(len(taken))
         except Retry as error:

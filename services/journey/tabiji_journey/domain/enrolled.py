@@ -117,7 +117,7 @@ class Enrolled:
     def fire(self, is_due: Callable[[datetime], bool]) -> None:
         """Fire the timers that are due, the earliest first, and those that they lead to."""
         while (enrollment := self._next_due(is_due)) is not None and (timer := enrollment.timer) is not None:
-            self.out.fired += 1
+            self.out.late.append((self.now - timer.due_at).total_seconds())
             came_due = TimerInput(timer.due_at, timer.kind, enrollment.visit, self.now)
             self.advance(enrollment, came_due, timer.due_at)
             after = self.enrollments[enrollment.id]

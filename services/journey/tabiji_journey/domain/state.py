@@ -47,6 +47,7 @@ class Folded:
     forgotten   visitors who had turned out to be the erased customer
     pending     (other customer, time) of merges between two known customers
     answered    (customer id, merge) to be told that who is said to be it is a known customer
+    late        by how many seconds each timer that fired was late
     refused     (journey, reason) of entries that did not happen
     """
 
@@ -65,7 +66,12 @@ class Folded:
     refused: list[tuple[str, str]] = field(default_factory=list)
     conflicts: int = 0
     evicted: int = 0
-    fired: int = 0
+    late: list[float] = field(default_factory=list)
+
+    @property
+    def fired(self) -> int:
+        """How many timers fired."""
+        return len(self.late)
 
     def definition_errors(self) -> list[str]:
         """The journeys whose conditions failed to evaluate, once for each time."""

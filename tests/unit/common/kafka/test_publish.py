@@ -115,3 +115,21 @@ async def test_waiting_for_a_log_that_never_answers_ends_when_it_is_told_to() ->
     assert made.busy
     wire.gate.set()
     await made.drain()
+
+
+async def test_what_waits_for_its_ack_grows_old_until_it_comes() -> None:
+    now = 100.0
+    wire = Wire(Retry("no ack"))
+    wire.gate.clear()
+    outbox = Outbox()
+    made = Publisher("toy", outbox, wire, set, lambda: now)
+    assert made.age() == 0
+    outbox.add([row(0, 1, "w:a")])
+    made.kick()
+    now = 107.5
+    assert made.age() == 7.5
+    wire.gate.set()
+    await asyncio.sleep(0)  # it failed once, and goes again: no younger for that
+    assert made.age() == 7.5
+    await made.drain()
+    assert made.age() == 0

@@ -375,3 +375,10 @@ def test_every_move_of_an_enrollment_has_its_own_number(ann: Person) -> None:
     ann.meets(received(order("2"), "e2", after(hours=1)))
     seen += [(e.enrollment, e.seq) for e in ann.last.effects if isinstance(e, Moved)]
     assert [seq for _, seq in seen] == list(range(1, len(seen) + 1))
+
+
+def test_a_timer_tells_by_how_much_it_was_late(ann: Person) -> None:
+    ann.meets(received(cart("c1"), "e1", MONDAY))
+    folded = ann.meets(until=after(hours=5), now=after(hours=6))
+    assert folded.late == [7200.0], "due after 4 hours"
+    assert folded.fired == 1
