@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 Panel = tuple[str, str, list[tuple[str, str]]]  # title, unit, [(query, legend)]
 
 WITHOUT_TURNS = ("ingest", "console")  # they apply no records
-SERVICES = sorted({"console", *(path.parent.name for path in ROOT.glob("services/*/tabiji_*"))})
+SERVICES = sorted(path.parent.name for path in ROOT.glob("services/*/tabiji_*"))
 
 OVERVIEW: list[Panel] = [
     ("Processes that answer", "short", [("sum by (job) (up)", "{{job}}")]),
@@ -25,9 +25,17 @@ OVERVIEW: list[Panel] = [
         ],
     ),
     ("Requests a second", "reqps", [("tabiji:http_requests:rate5m", "{{job}}")]),
-    ("Share of 5xx", "percentunit", [("tabiji:http_errors:rate5m / tabiji:http_requests:rate5m or vector(0)", "{{job}}")]),
+    (
+        "Share of 5xx",
+        "percentunit",
+        [("tabiji:http_errors:rate5m / tabiji:http_requests:rate5m or vector(0)", "{{job}}")],
+    ),
     ("Answer time, 95 %", "s", [("tabiji:http_seconds:p95_5m", "{{job}}")]),
-    ("Events accepted a second", "short", [("sum by (mode) (rate(tabiji_ingest_events_accepted_total[5m]))", "{{mode}}")]),
+    (
+        "Events accepted a second",
+        "short",
+        [("sum by (mode) (rate(tabiji_ingest_events_accepted_total[5m]))", "{{mode}}")],
+    ),
     ("Records applied a second", "short", [("tabiji:records:rate5m", "{{job}}")]),
     ("Lag, records", "short", [("tabiji:lag:records", "{{job}}")]),
     ("Event to send, 95 %", "s", [("tabiji:event_to_send_seconds:p95_10m", "{{class}}")]),
@@ -90,13 +98,21 @@ def loop(service: str) -> list[Panel]:
 
 OWN: dict[str, list[Panel]] = {
     "ingest": [
-        ("Events accepted a second", "short", [("sum by (mode) (rate(tabiji_ingest_events_accepted_total[5m]))", "{{mode}}")]),
+        (
+            "Events accepted a second",
+            "short",
+            [("sum by (mode) (rate(tabiji_ingest_events_accepted_total[5m]))", "{{mode}}")],
+        ),
         (
             "Refused a second",
             "short",
             [("sum by (kind) (rate(tabiji_ingest_events_refused_total[5m])) or vector(0)", "{{kind}}")],
         ),
-        ("Appends without an ack in an hour", "short", [("sum(increase(tabiji_ingest_appends_failed_total[1h]))", "failed")]),
+        (
+            "Appends without an ack in an hour",
+            "short",
+            [("sum(increase(tabiji_ingest_appends_failed_total[1h]))", "failed")],
+        ),
         ("Bytes in flight", "bytes", [("sum(tabiji_ingest_flight_bytes)", "bytes")]),
         (
             "Opens, clicks, unsubscribes a second",

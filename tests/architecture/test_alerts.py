@@ -65,7 +65,7 @@ def test_the_dashboards_are_what_the_generator_writes() -> None:
     module = generator()
     written = {path.stem: path.read_text("utf-8") for path in module.FOLDER.glob("*.json")}
     assert written == {name: module.text(made) for name, made in module.dashboards().items()}
-    assert set(services()) | {"overview"} <= set(written)
+    assert set(services()) | {"overview"} == set(written)
 
 
 def test_rules_and_panels_ask_for_metrics_that_the_code_declares() -> None:
@@ -113,10 +113,10 @@ def test_the_commands_of_runbooks_exist() -> None:
         for line in commands(path.read_text("utf-8"))
         for word in re.findall(r"^tabiji (\w+)", line)
     }
-    assert said - there - PLANNED == set()
+    assert said - there - ANNOUNCED == set()
 
 
-PLANNED = {"doctor", "dlq", "unknown"}
+ANNOUNCED = {"doctor", "dlq", "unknown"}  # the command line is to have them; a page may name them already
 
 
 def test_the_routes_of_runbooks_exist() -> None:

@@ -18,8 +18,7 @@ from tests.architecture.deploy import (
 )
 from tests.architecture.tree import ROOT
 
-PLANNED = {"console"} - set(services())
-OTHERS = {"migrate", "kafka", "postgres", "mailpit", "prometheus", "grafana", *PLANNED}
+OTHERS = {"migrate", "kafka", "postgres", "mailpit", "prometheus", "grafana"}
 
 
 def composed() -> dict[str, Any]:
@@ -39,7 +38,6 @@ def test_compose_has_every_service_and_no_other() -> None:
 def test_prometheus_scrapes_the_admin_port_of_every_service() -> None:
     jobs = load("deploy/prometheus/prometheus.yml")["scrape_configs"]
     scraped = {job["job_name"]: [to for group in job["static_configs"] for to in group["targets"]] for job in jobs}
-    scraped = {name: targets for name, targets in scraped.items() if name not in PLANNED}
     assert scraped == {name: [f"{name}:{port_of(name) + ADMIN}"] for name in services()}
 
 
@@ -75,9 +73,7 @@ def test_no_container_may_gain_privileges_and_every_one_is_looked_after() -> Non
     for name, service in composed().items():
         assert "no-new-privileges:true" in service["security_opt"], name
         assert service["restart"] != "no", name
-        assert "healthcheck" in service or name in {*services(), *PLANNED}, (
-            f"{name}: no health check (ours have the Dockerfile's)"
-        )
+        assert "healthcheck" in service or name in services(), f"{name}: no health check (ours have the Dockerfile's)"
 
 
 def test_topics_and_tables_are_there_before_a_service_that_needs_them_starts() -> None:

@@ -23,7 +23,6 @@ from tests.architecture.deploy import (
     services,
     settings_of,
 )
-from tests.architecture.test_compose import PLANNED
 from tests.architecture.tree import ROOT
 
 VERSION = "1.34"
@@ -98,7 +97,7 @@ def test_a_word_that_kubernetes_does_not_know_would_be_found() -> None:
 
 def test_kubernetes_has_every_service_on_its_port_and_none_besides() -> None:
     deployments = of_kind(written(), "Deployment")
-    assert set(deployments) - PLANNED == set(services())
+    assert set(deployments) == set(services())
     for name in services():
         ports = {port["name"]: port["containerPort"] for port in container(deployments[name])["ports"]}
         assert ports == {"http": port_of(name), "admin": port_of(name) + ADMIN}
@@ -123,7 +122,7 @@ def test_a_pod_is_told_only_what_its_service_reads() -> None:
 def test_every_pod_is_bounded_has_no_privileges_and_writes_nowhere(overlay: str) -> None:
     documents = rendered(overlay)
     ours = of_kind(documents, "Deployment") | of_kind(documents, "Job")
-    assert set(ours) == {*services(), *PLANNED, "migrate"}
+    assert set(ours) == {*services(), "migrate"}
     for name, document in ours.items():
         pod, one = document["spec"]["template"]["spec"], container(document)
         assert pod["securityContext"]["runAsNonRoot"] is True, name

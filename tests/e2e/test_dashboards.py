@@ -38,7 +38,7 @@ states:
 
 def awake_zone() -> str:
     """A zone in which it is about noon: marketing goes out now."""
-    ahead = 12 - datetime.now(UTC).hour  # noqa: DTZ005, TID251 - which zone is awake hangs on the wall's clock
+    ahead = 12 - datetime.now(UTC).hour  # noqa: TID251 - which zone is awake hangs on the wall's clock
     return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
 
 

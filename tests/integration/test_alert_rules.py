@@ -1,4 +1,4 @@
-"""Prometheus' own tool on our rules, configuration and metrics: every alert fires in one case and is silent in another."""
+"""Prometheus' own tool on our rules, configuration and metrics: an alert fires in one case and is silent in another."""
 
 import shutil
 import subprocess
@@ -65,7 +65,11 @@ CASES: dict[str, tuple[dict[str, str], Series, Series]] = {
         {f"tabiji_runtime_retries_total{{{JOURNEY}}}": "0+10x40"},
         {f"tabiji_runtime_retries_total{{{JOURNEY}}}": "0+1x40"},
     ),
-    "TabijiStuck": ({}, {"tabiji_journey_unbalanced_enrollments": "1x40"}, {"tabiji_journey_stuck_enrollments": "0x40"}),
+    "TabijiStuck": (
+        {},
+        {"tabiji_journey_unbalanced_enrollments": "1x40"},
+        {"tabiji_journey_stuck_enrollments": "0x40"},
+    ),
     "TabijiParked": (
         {"job": "journey"},
         {f"tabiji_runtime_parked_customers{{{JOURNEY}}}": "1x40"},

@@ -75,6 +75,7 @@ def container(image: Path, service: str, **environment: str) -> Container:
         {
             "PATH": f"{image}/.venv/bin:/usr/bin:/bin",
             "SERVICE": service,
+            "TABIJI_HOME": f"{image}/home",
             "TABIJI_JOURNEYS_FOLDER": f"{image}/journeys",
             "TABIJI_TEMPLATES": f"{image}/journeys",
             "TABIJI_WORKSPACE_SECRET": "one for this test",
@@ -119,6 +120,8 @@ async def test_the_job_makes_everything_and_then_a_service_is_healthy(
             assert time.monotonic() < until
             time.sleep(0.3)
         assert process.poll() is None
+        made = job.run("keys", "create", "hanako", "--scope", "operate")
+        assert made.returncode == 0, made.stderr
     finally:
         process.terminate()
         assert process.wait(30) == 0

@@ -52,11 +52,11 @@ RESTORED = Gauge(
 )
 TURN_SECONDS = Histogram("tabiji_runtime_turn_seconds", "Time of one transaction, commit included", ["group"])
 HTTP_REQUESTS = Counter(
-    "tabiji_runtime_http_requests_total", "Requests that a service's API answered, by class of status", ["group", "status"]
+    "tabiji_runtime_http_requests_total",
+    "Requests that a service's API answered, by class of status",
+    ["group", "status"],
 )
-HTTP_SECONDS = Histogram(
-    "tabiji_runtime_http_request_seconds", "Time until a service's API began to answer", ["group"]
-)
+HTTP_SECONDS = Histogram("tabiji_runtime_http_request_seconds", "Time until a service's API began to answer", ["group"])
 PRODUCER_REPLACED = Counter("tabiji_runtime_producer_replaced_total", "Producers thrown away after an error")
 PRODUCE_FAILED = Counter("tabiji_runtime_produce_failed_total", "Appends whose ack did not come")
 

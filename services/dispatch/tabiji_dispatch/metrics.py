@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from tabiji_dispatch.domain.announce import Ended
 from tabiji_dispatch.domain.claim import Controls
 from tabiji_dispatch.domain.ledger import UNFINISHED, Move, State
 from tabiji_dispatch.domain.notes import Notes
@@ -58,10 +59,7 @@ def count(notes: Notes) -> None:
             CANCELLED.labels(name).inc(n)
         SENT_AFTER_EXIT.inc(len(met.after_intent))
     for ended in notes.announced:
-        ANNOUNCED.labels(ended.delivery.channel, ended.state.value, ended.reason).inc()
-        if ended.state is State.SENT:
-            waited = ended.at - ended.delivery.decided_at
-            EVENT_TO_SEND_SECONDS.labels(ended.delivery.message_class).observe(waited.total_seconds())
+        _announced(ended)
     for put in notes.puts:
         if put.move is Move.HOLD:
             HELD.labels(put.reason.partition(":")[0]).inc()
@@ -73,6 +71,13 @@ def count(notes: Notes) -> None:
             QUEUED.labels(state.value).set(notes.waiting.get(state, 0))
     if notes.controls is not None:
         RESTORE.set(notes.controls.restore)
+
+
+def _announced(ended: Ended) -> None:
+    ANNOUNCED.labels(ended.delivery.channel, ended.state.value, ended.reason).inc()
+    if ended.state is State.SENT:
+        waited = ended.at - ended.delivery.decided_at
+        EVENT_TO_SEND_SECONDS.labels(ended.delivery.message_class).observe(waited.total_seconds())
 
 
 def show_stopped(carriers: Iterable[str], controls: Controls) -> None:
