@@ -125,8 +125,9 @@ def test_the_routes_of_runbooks_exist() -> None:
     missing = []
     for path in RUNBOOKS.glob("*.md"):
         for port, route in re.findall(r"http://127\.0\.0\.1:(\d+)(/[\w/-]*)", path.read_text("utf-8")):
-            name = {"1": "ingest", "2": "journey", "3": "dispatch", "4": "analytics"}[port[2]]
-            code = "".join(file.read_text("utf-8") for file in ROOT.glob(f"services/{name}/tabiji_{name}/api*"))
+            service = {"1": "ingest", "2": "journey", "3": "dispatch", "4": "analytics"}[port[2]]
+            home = ROOT / "services" / service / f"tabiji_{service}"
+            code = "".join(file.read_text("utf-8") for file in (*home.glob("api.py"), *home.glob("api/*.py")))
             where = admin if port.startswith("9") else code + parked
             if not re.search(rf'"{re.escape(route)}["{{]', where):
                 missing.append(f"{path.name}: {port}{route}")
