@@ -180,7 +180,8 @@ class JourneyPipeline:
         running = [j.number for c in catalogs.values() for j in c.journeys.values() if not j.paused]
         limit = self._timers if turn.timer_budget is None else min(self._timers, turn.timer_budget)
         if turn.fire_until and running and limit:
-            due = await self._customers.due(tx, turn.fire_until, running, limit)
+            unreadable = [(c.journeys[name].number, n) for c in catalogs.values() for name, n in c.unreadable_running]
+            due = await self._customers.due(tx, turn.fire_until, running, limit, unreadable)
             applied.again = due.more
             for key in filter(turn.takes, due.customers):
                 batch.setdefault(key, Work(due.customers[key]))
@@ -223,6 +224,7 @@ def _fold(catalog: Catalog, state: CustomerState, work: Work, turn: Turn) -> Fol
         limit=turn.limit,
         released=work.released,
         held=turn.held,
+        inherited=turn.inherited,
     )
 
 

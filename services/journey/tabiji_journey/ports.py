@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -69,10 +69,18 @@ class Journeys(Protocol):
 class Customers(Protocol):
     """The customers' rows. All calls run inside the turn's transaction."""
 
-    async def due(self, tx: Connection, until: Mapping[int, datetime], running: Iterable[int], limit: int) -> Due:
+    async def due(
+        self,
+        tx: Connection,
+        until: Mapping[int, datetime],
+        running: Iterable[int],
+        limit: int,
+        unreadable: Collection[tuple[int, int]] = (),
+    ) -> Due:
         """Whose timers of the journeys numbered ``running`` are due at or before ``until`` of their p.
 
-        At most ``limit`` timers are looked at; parked customers and those held by a pause are left out.
+        At most ``limit`` timers are looked at; parked customers and those held by a pause are left out, and so are
+        those on an ``unreadable`` (number, version): what cannot fire must not stand before what can.
         """
         ...
 

@@ -62,6 +62,7 @@ class Desk:
         budget: int | None = None,
         only: frozenset[str] | None = None,
         limit: datetime = FOREVER,
+        inherited: bool = False,
     ) -> Applied:
         """One turn, committed. Sends decided in earlier turns are released unless ``release`` is false."""
         now = now or max([record.accepted_at for record in records], default=MONDAY)
@@ -78,6 +79,7 @@ class Desk:
                 cluster="test",
                 released=frozenset(self.held) if release else frozenset(),
                 held=frozenset(self.held),
+                inherited=frozenset(self.held) if inherited else frozenset(),
                 timer_budget=budget,
                 only=only,
                 limit=limit,

@@ -13,7 +13,9 @@ from tabiji_common.kafka import store
 from tabiji_common.kafka.outbox import Row
 from tabiji_common.topics import Mode
 from tabiji_journey import metrics
+from tabiji_journey.adapters.journeys import PublishedJourneys
 from tabiji_journey.domain import advance as engine
+from tabiji_journey.domain.loader import Shop
 from tests.integration.journey.desk import Desk, open_desk
 from tests.unit.journey.pipeline.people import CART, MONDAY, THANKS, after, cart, order, outcome, received
 
@@ -391,3 +393,43 @@ async def test_a_visitor_who_was_merged_is_not_enrolled_by_hand(desk: Desk) -> N
     applied = await desk.takes(received(enroll, "x", MONDAY))
     assert len(applied.rejected) == 1
     assert await desk.standing() == []
+
+
+async def test_a_customer_paused_within_a_paused_journey_keeps_no_other_from_its_timer(database: str) -> None:
+    async with open_desk(database, CART, timers=1) as desk:
+        await desk.takes(received(cart("c1"), "e1", MONDAY))
+        await desk.publisher.pause("w", "cart", "operator", after(hours=1))
+        await desk.takes(received(order("0", cart_id="other"), "e2", after(hours=1)))
+        pause = commands.Pause(workspace="w", customer="ann", journey="cart")
+        await desk.takes(received(pause, "p1", after(hours=2)))
+        await desk.publisher.pause("w", "cart", None, after(hours=3))
+        await desk.takes(received(cart("c2", "bob"), "b1", after(hours=3)))
+        status = await desk.pipeline.status(desk.pool, frozenset(range(4)), after(hours=3))  # type: ignore[arg-type]
+        assert status.due == 0, "who is paused is not due"
+        await desk.takes(now=after(hours=8))
+        assert [(send.customer, send.state) for send in desk.sends()] == [("bob", "reminder")]
+
+
+async def test_people_of_a_version_that_cannot_be_read_keep_no_other_from_its_timer(database: str) -> None:
+    async with open_desk(database, CART, timers=1) as desk:
+        await desk.takes(received(cart("c1"), "e1", MONDAY))
+        await desk.publish(CART.replace("4h", "5h"))
+        await desk.takes(received(cart("c2", "bob"), "b1", MONDAY))
+        await desk.pool.execute("ALTER TABLE journey_version DISABLE TRIGGER ALL")
+        await desk.pool.execute(
+            "UPDATE journey_version SET source = $1 WHERE version = 1", CART.replace("for: 4h", "for: 4 moons")
+        )
+        desk.pipeline._journeys = PublishedJourneys(Shop())
+        await desk.takes(now=after(hours=8))
+        await desk.takes(now=after(hours=8))
+        assert [(send.customer, send.state) for send in desk.sends()] == [("bob", "reminder")]
+
+
+async def test_what_was_erased_before_the_merge_is_not_handed_over(desk: Desk) -> None:
+    seen = events.PageViewed(workspace="w", customer="cookie", anonymous=True, pii={"email": "a@example.jp"})
+    await desk.takes(received(seen, "v1", MONDAY))
+    erased = events.Erased(workspace="w", customer="cookie", anonymous=True)
+    merged = events.Merged(workspace="w", customer="cookie", source="cookie", target="ann", anonymous=True)
+    await desk.takes(received(erased, "x", after(minutes=1)), received(merged, "m", after(minutes=2)))
+    assert [record.body for record in desk.sent if isinstance(record.body, Handover)] == []
+    assert await desk.rows("SELECT * FROM anonymous_event") == []

@@ -239,6 +239,7 @@ class Loop:
             cluster=self.ownership.cluster,
             released=frozenset(row.id for row in self.released),
             held=frozenset(self.outbox.waiting),
+            inherited=self.outbox.inherited(self.ownership.epochs),
             timer_budget=firing.budget,
             limit=firing.limit,
         )

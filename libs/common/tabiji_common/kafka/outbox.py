@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -136,6 +136,10 @@ class Outbox:
         for row in rows:
             row.held = False
             self.waiting.pop(row.id, None)
+
+    def inherited(self, epochs: Mapping[int, int]) -> frozenset[str]:
+        """Ids of held rows that were written under other epochs than these: who wrote them may have published them."""
+        return frozenset(id_ for id_, row in self.waiting.items() if epochs.get(row.slot[0]) != row.slot[1])
 
     def withdraw(self, ids: Iterable[str]) -> list[Slot]:
         """The slots of held rows, to be deleted in this transaction; ``drop`` them once it has committed."""

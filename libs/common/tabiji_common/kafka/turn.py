@@ -61,6 +61,8 @@ class Turn:
     released    message keys of sends whose barrier has passed: they go out after this commit unless
                 ``Applied.withdrawn`` names them
     held        message keys of sends that wait for their barrier and have not been handed to the producer
+    inherited   those of them that an earlier owner wrote: it may have published them and not said so any more, so who
+                withdraws one has to cancel it as well
     cluster     the Kafka cluster's id
     timer_budget  the most timers that this turn may fire (``Applied.fired`` says how many it did); ``None`` for any
                   number. Those that an event of the same customer makes necessary fire beyond it
@@ -76,6 +78,7 @@ class Turn:
     cluster: str
     released: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    inherited: frozenset[str] = frozenset()
     timer_budget: int | None = None
     limit: datetime = FOREVER
     only: frozenset[str] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -18,6 +18,10 @@ from tabiji_journey.domain.state import CustomerState, Ties
 from tabiji_journey.domain.writes import Writes
 from tabiji_journey.ports import Due, Kept, Wanted
 
+_READABLE = """
+    AND NOT EXISTS (SELECT FROM enrollment e JOIN unnest($5::int[], $6::int[]) AS off(number, version)
+      ON off.number = t.journey AND off.version = e.version WHERE e.id = t.enrollment)
+"""
 _DUE = """
 SELECT found.customer, found.p
 FROM unnest($1::int[], $2::timestamptz[]) AS mine(p, until)
@@ -30,6 +34,7 @@ CROSS JOIN LATERAL (
 ) AS found
 ORDER BY found.due_at LIMIT $4
 """
+_DUE_READABLE = _DUE.replace("ORDER BY t.due_at", f"{_READABLE.strip()} ORDER BY t.due_at")
 _CUSTOMERS = """
 SELECT key, profile::text, memory::text, ties::text, merged_into FROM customer WHERE key = ANY($1::text[])
 """
@@ -63,9 +68,20 @@ class StoredCustomers:
         self._keep_for = keep_for
         self._swept: datetime | None = None
 
-    async def due(self, tx: Connection, until: Mapping[int, datetime], running: Iterable[int], limit: int) -> Due:
+    async def due(
+        self,
+        tx: Connection,
+        until: Mapping[int, datetime],
+        running: Iterable[int],
+        limit: int,
+        unreadable: Collection[tuple[int, int]] = (),
+    ) -> Due:
         """Whose timers are due; see ``ports.Customers``."""
-        rows = await tx.fetch(_DUE, list(until), list(until.values()), list(running), limit)
+        asked = [list(until), list(until.values()), list(running), limit]
+        if unreadable:
+            rows = await tx.fetch(_DUE_READABLE, *asked, *map(list, zip(*unreadable, strict=True)))
+        else:
+            rows = await tx.fetch(_DUE, *asked)
         return Due({row["customer"]: row["p"] for row in rows}, len(rows) == limit)
 
     async def load(self, tx: Connection, wanted: Wanted) -> dict[str, CustomerState]:

@@ -32,6 +32,7 @@ class PublishedJourneys:
         self._catalogs: dict[str, Catalog] = {}
         self._newest: dict[tuple[str, str], int] = {}
         self._versions: dict[str, dict[tuple[str, int], Definition]] = {}
+        self._unreadable: dict[str, set[tuple[str, int]]] = {}
 
     async def catalogs(self, tx: Connection) -> Mapping[str, Catalog]:
         """By workspace, the journeys as they stand at this moment; the same objects while nothing changes."""
@@ -54,6 +55,7 @@ class PublishedJourneys:
             except DefinitionError as error:
                 # Its people wait until code that can read it comes back; the others go on.
                 log.error("journey_unreadable", journey=journey, version=version, problems=str(error))  # noqa: TRY400
+                self._unreadable.setdefault(workspace, set()).add((journey, version))
                 continue
             self._versions.setdefault(workspace, {})[journey, version] = definition
 
@@ -67,6 +69,8 @@ class PublishedJourneys:
                 why = paused or ("" if newest == version else "unreadable")
                 journeys.setdefault(workspace, {})[journey] = Running(versions[journey, newest], number, why)
         return {
-            workspace: Catalog(running, dict(self._versions.get(workspace, {})))
+            workspace: Catalog(
+                running, dict(self._versions.get(workspace, {})), frozenset(self._unreadable.get(workspace, ()))
+            )
             for workspace, running in journeys.items()
         }

@@ -22,10 +22,14 @@ class Running:
 
 @dataclass(frozen=True)
 class Catalog:
-    """What a workspace runs. ``versions`` holds every published version that can be read."""
+    """What a workspace runs. ``versions`` holds every published version that can be read.
+
+    ``unreadable`` names the others: who is on one of those waits for code that can read it.
+    """
 
     journeys: Mapping[str, Running] = field(default_factory=dict)
     versions: Mapping[tuple[str, int], Definition] = field(default_factory=dict)
+    unreadable: frozenset[tuple[str, int]] = frozenset()
 
     def definition(self, enrollment: Enrollment) -> Definition | None:
         """The version that this enrollment is on."""
@@ -35,6 +39,11 @@ class Catalog:
         """Whether nobody may enter or move on in time: paused, or no longer readable."""
         running = self.journeys.get(journey)
         return running is None or bool(running.paused)
+
+    @cached_property
+    def unreadable_running(self) -> tuple[tuple[str, int], ...]:
+        """The versions of running journeys that cannot be read."""
+        return tuple(sorted(one for one in self.unreadable if one[0] in self.journeys))
 
     @cached_property
     def needs(self) -> Mapping[str, Need]:

@@ -39,15 +39,17 @@ def fold(
     limit: datetime = FOREVER,
     released: Iterable[str] = (),
     held: AbstractSet[str] = frozenset(),
+    inherited: AbstractSet[str] = frozenset(),
 ) -> Folded:
     """Apply ``records`` in order, look again at sends ``released`` or just decided, fire timers due until ``until``.
 
     ``now`` is business time; it serves to tell lateness and as the time of what nothing outside caused. ``held`` are
-    keys of sends that have not left: taking one of them back withdraws it, any other is cancelled. ``until`` is
-    ``None`` where no timer may fire yet; beyond ``now`` and ``limit`` none does whatever the records say. Raises only
-    where our code is wrong: the caller parks the customer.
+    keys of sends that have not left: taking one of them back withdraws it, any other is cancelled; one ``inherited``
+    from an earlier owner, which may have published it, is withdrawn and cancelled. ``until`` is ``None`` where no timer
+    may fire yet; beyond ``now`` and ``limit`` none does whatever the records say. Raises only where our code is wrong:
+    the caller parks the customer.
     """
-    work = _Fold(catalog, state, now, min(now, limit), held)
+    work = _Fold(catalog, state, now, min(now, limit), held, inherited)
     work.enrolled.thaw()
     for record in records:
         if reason := work.take(record):
@@ -63,14 +65,20 @@ class _Fold:
     """The state in hand while one customer's records are applied."""
 
     def __init__(
-        self, catalog: Catalog, state: CustomerState, now: datetime, limit: datetime, held: AbstractSet[str]
+        self,
+        catalog: Catalog,
+        state: CustomerState,
+        now: datetime,
+        limit: datetime,
+        held: AbstractSet[str],
+        inherited: AbstractSet[str],
     ) -> None:
         self.catalog = catalog
         self.limit = limit
         self.state = state
         self.ids = Ids(*split_key(state.key))
         self.out = Folded(state)
-        self.enrolled = Enrolled(catalog, self.ids, state, self.out, now, held)
+        self.enrolled = Enrolled(catalog, self.ids, state, self.out, now, held, inherited)
 
     def done(self) -> Folded:
         """The state as it is now, and what came of it."""
@@ -131,7 +139,8 @@ class _Fold:
             self._pend(record, body.target if mine else body.source)
         elif mine:
             target = self.state.merged_into or body.target  # of several merges the first stands
-            self.out.merged = self.out.merged or target
+            if not self.out.erased:  # what was kept until then is forgotten, not handed over
+                self.out.merged = self.out.merged or target
             self.out.passed.extend((kept, target) for kept in self.out.kept)
             self.out.kept.clear()
             self.state = replace(self.state, merged_into=target)

@@ -29,11 +29,19 @@ from tabiji_journey.domain.state import CustomerState, Folded, goal_open
 class Enrolled:
     """What changes while a customer's records are applied; ``profile`` and ``memory`` are kept up by the caller.
 
-    ``held`` are keys of sends that have not left: taking one of them back withdraws it, any other is cancelled.
+    ``held`` are keys of sends that have not left: taking one of them back withdraws it, any other is cancelled. Those
+    ``inherited`` from an earlier owner may have left all the same: they are withdrawn and cancelled.
     """
 
     def __init__(
-        self, catalog: Catalog, ids: Ids, state: CustomerState, out: Folded, now: datetime, held: AbstractSet[str]
+        self,
+        catalog: Catalog,
+        ids: Ids,
+        state: CustomerState,
+        out: Folded,
+        now: datetime,
+        held: AbstractSet[str],
+        inherited: AbstractSet[str],
     ) -> None:
         self.catalog = catalog
         self.ids = ids
@@ -44,6 +52,7 @@ class Enrolled:
         self.out = out
         self.now = now
         self.held = held
+        self.inherited = inherited
 
     def waiting(self, journey: str = "", enrollment: str | None = None) -> list[Enrollment]:
         """Those that have not ended, in the order in which they began; of one journey, or the one named."""
@@ -99,10 +108,9 @@ class Enrolled:
     def pause(self, journey: str, command: CommandInput, now: datetime) -> None:
         """Hold or resume this customer in a journey; while the whole journey is paused, resuming only lets go of it."""
         for enrollment in self.waiting(journey):
-            if command.kind == "resume" and self.catalog.paused(journey):
-                self.enrollments[enrollment.id] = replace(enrollment)
-            else:
-                self.advance(enrollment, command, now)
+            mine = self.enrollments[enrollment.id] = replace(enrollment)  # its timer is written anew, held or not
+            if command.kind == "pause" or not self.catalog.paused(journey):
+                self.advance(mine, command, now)
 
     def thaw(self) -> None:
         """Go on with what stood still while its journey was paused."""
@@ -155,8 +163,9 @@ class Enrolled:
                 after, moved = engine.withdraw(enrollment, effect.message_key, effect.reason, now)
                 self.enrollments[after.id] = after
                 taken_back.append(moved)
-            else:
-                self.out.effects.append(effect)
+                if effect.message_key not in self.inherited:
+                    continue
+            self.out.effects.append(effect)
         self.out.effects += taken_back
 
     def _withdraw(self, message_key: str) -> bool:

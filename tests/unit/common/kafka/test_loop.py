@@ -140,6 +140,21 @@ async def test_after_a_rebalance_a_send_waits_for_what_the_log_held_then(world: 
     assert world.loop.ownership.epochs == {0: 2}
 
 
+async def test_after_a_rebalance_a_send_left_over_may_have_been_published(world: World) -> None:
+    inherited: list[frozenset[str]] = []
+
+    def look(plan: Plan) -> bool:
+        inherited.append(plan.turn.inherited)
+        return False
+
+    world.database.fails = look
+    assert world.loop.outbox.inherited(world.loop.ownership.epochs) == frozenset()
+    world.loop.ownership.forget(frozenset({0}))
+    world.loop.stale = True
+    await world.turn()
+    assert inherited == [{"r0.2"}], "its row says that it is held; what became of it the owner before knew"
+
+
 async def test_while_timers_are_paused_no_turn_may_fire_any(world: World) -> None:
     assert world.database.limit == START
     world.loop.ownership.restore.lost("the newest turns")

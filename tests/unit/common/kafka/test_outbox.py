@@ -68,6 +68,13 @@ def test_a_barrier_passed_names_the_held_rows_that_may_go() -> None:
     assert ids(outbox.passed({0: 5, 1: 2})) == ["r0.1", "r0.2"]
 
 
+def test_held_rows_of_another_epoch_are_inherited() -> None:
+    outbox = Outbox()
+    outbox.add([row(0, 1, "w:a", epoch=1, held=True), row(0, 2, "w:b", epoch=2, held=True), row(0, 3, "w:c", epoch=1)])
+    outbox.add([row(1, 1, "w:d", epoch=1, held=True)])
+    assert outbox.inherited({0: 2, 1: 1}) == {"r0.1"}
+
+
 def test_a_withdrawn_row_is_deleted_and_lets_later_ones_go() -> None:
     outbox = holding(row(0, 1, "w:a", held=True), row(0, 2, "w:a"))
     slots = outbox.withdraw({"r0.1"})

@@ -153,6 +153,7 @@ class Person:
     catalog: Catalog
     name: str = "ann"
     held: set[str] = field(default_factory=set)
+    inherited: set[str] = field(default_factory=set)
     last: Folded = field(init=False)
     state: CustomerState = field(init=False)
 
@@ -180,6 +181,7 @@ class Person:
             limit=limit,
             released=released,
             held=self.held,
+            inherited=self.inherited,
         )
         self.state = self.last.state
         return self.last

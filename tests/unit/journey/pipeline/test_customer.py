@@ -148,6 +148,14 @@ def test_a_message_that_has_not_left_is_withdrawn_and_said_to_be_suppressed(ann:
     assert ("suppressed", "thank", "exited") in ann.moves
 
 
+def test_a_message_that_an_earlier_owner_may_have_published_is_withdrawn_and_cancelled(ann: Person) -> None:
+    ann.meets(received(order("1"), "e1", MONDAY))
+    ann.held = ann.inherited = {ann.sends[0].message_key}
+    ann.meets(received(order("2"), "e2", after(hours=1)))
+    assert ann.last.withdrawn == {cancel.message_key for cancel in ann.cancels} == ann.held
+    assert ("suppressed", "thank", "exited") in ann.moves
+
+
 def test_a_send_is_looked_at_again_when_it_is_released(ann: Person) -> None:
     ann.meets(received(order("1"), "e1", MONDAY))
     send = ann.sends[0]
