@@ -329,3 +329,10 @@ async def test_poison_is_dead_lettered_and_the_rest_applies(yard: Yard) -> None:
     assert [one.id for one, _ in applied.rejected] == [one.id for one in [*poison, broken]]
     assert "1970 and 2100" in applied.rejected[0][1]
     assert (await months(yard))["2024-01"]["sales_minor"] == 7
+
+
+async def test_a_refund_that_gives_nothing_back_is_refused_and_moves_no_view_from_the_facts(yard: Yard) -> None:
+    rests = [refund("ann", "1", f"2024-02-0{day}", amount) for day, amount in ((2, None), (3, -100), (4, None))]
+    (applied,) = await yard.feed([order("ann", "1", "2024-01-10", 1000), *rests])
+    await assert_true(yard)
+    assert [reason for _, reason in applied.rejected] == ["amount_minor: must not be negative"]

@@ -66,6 +66,8 @@ def _placed(body: events.OrderCompleted, occurred_at: datetime) -> OrderPlaced:
 def _refunded(body: events.OrderRefunded, identity: bytes, occurred_at: datetime) -> RefundGiven:
     if body.amount_minor is not None:
         _check_amount(body.amount_minor)
+        if body.amount_minor < 0:  # the rest after it would not be what is left of the order
+            raise Reject("must not be negative", "amount_minor")
     order = order_key(body.workspace, body.order_id)
     key = refund_key(order, body.refund_id) if body.refund_id else identity
     return RefundGiven(order, key, occurred_at, body.amount_minor, body.currency)

@@ -123,7 +123,7 @@ class CourierPool:
         seconds = self._seconds(lane, intent)
         if not isinstance(provider, Searchable) or seconds <= 0:
             return Verdict(Result.UNKNOWN, "no look-up")
-        trace = await provider.look_up(delivery.key, seconds)
+        trace = await self._asked(lane, provider, delivery.key, seconds)
         metrics.LOOKED_UP.labels(lane.carrier.name, trace.value).inc()
         match trace:
             case Trace.FOUND:
@@ -132,6 +132,13 @@ class CourierPool:
                 return None
             case Trace.UNSEEN:
                 return Verdict(Result.UNKNOWN, "look-up failed")
+
+    async def _asked(self, lane: _Lane, provider: Searchable, key: str, seconds: float) -> Trace:
+        try:
+            return await provider.look_up(key, seconds)
+        except Exception as error:  # noqa: BLE001 - an adapter's bug: without a verdict the attempt would be open for ever
+            log.error("look_up_unclassified", provider=lane.carrier.name, error=where(error))  # noqa: TRY400
+            return Trace.UNSEEN
 
     async def _sent(self, lane: _Lane, intent: Intent) -> Verdict:
         """D2 and D3."""

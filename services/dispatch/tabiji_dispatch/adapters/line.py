@@ -100,7 +100,7 @@ class _Error(msgspec.Struct):
 def _said(body: bytes) -> _Error:
     try:
         error = msgspec.json.decode(body, type=_Error)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return _Error()
     error.message = error.message.casefold()
     return error

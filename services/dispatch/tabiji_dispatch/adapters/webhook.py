@@ -69,7 +69,7 @@ def trace_of(answer: httpx.Response) -> Trace:
         return Trace.UNSEEN
     try:
         found = msgspec.json.decode(answer.content, type=_Found).found
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return Trace.UNSEEN
     return Trace.FOUND if found else Trace.ABSENT
 
