@@ -1,6 +1,7 @@
 """Operator keys and write keys on the real database and a real ingest: shown once, found by their hash, shut out."""
 
 import asyncio
+import io
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,9 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from rich.console import Console
 
+from tabiji_cli import keyring
 from tabiji_common import operators
 from tabiji_common.postgres import connect_pool
 from tests.integration.ingest.harness import House, eventually, house
@@ -117,3 +120,34 @@ def test_a_write_key_for_nothing_is_refused_and_a_revoked_operator_key_stops_wit
 
     asyncio.run(revoke())
     assert eventually(lambda: desk(ingest, "GET", "/v1/audit", "reads").status_code == 401, 60)
+
+
+def test_keys_of_both_kinds_are_made_rotated_and_revoked_on_the_command_line(
+    ingest: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TABIJI_POSTGRES_DSN", ingest.settings.postgres_dsn)
+    mine = keyring.create("hanako", "admin", "demo")
+    assert desk(ingest, "GET", "/v1/keys", mine).status_code == 200
+    with pytest.raises(keyring.KeysFailed, match="revoke it first"):
+        keyring.create("hanako", "read", "demo")
+    with pytest.raises(keyring.KeysFailed, match="is one of read, operate"):
+        keyring.create("taro", "everything", "demo")
+    first = keyring.create("web shop", "live", "demo")
+    assert takes(ingest, first)() == 200
+    [shown] = [row for row in desk(ingest, "GET", "/v1/keys", mine).json() if row["name"] == "web shop"]
+    made = keyring.rotate(shown["id"], timedelta(0))
+    assert takes(ingest, made["key"])() == 200
+    assert eventually(lambda: takes(ingest, first)() == 401, 60)
+    with pytest.raises(keyring.KeysFailed, match="no open write key"):
+        keyring.rotate(shown["id"], timedelta(0))
+    assert keyring.revoke(made["id"]) == f"write key {made['id']}"
+    assert keyring.revoke("hanako") == "operator key hanako"
+    with pytest.raises(keyring.KeysFailed, match="no open operator key"):
+        keyring.revoke("hanako")
+    assert eventually(lambda: desk(ingest, "GET", "/v1/keys", mine).status_code == 401, 60)
+    told = Console(width=200, record=True, file=io.StringIO())
+    told.print(keyring.shown(), keyring.audit(50))
+    text = told.export_text()
+    for part in ("hanako", "web shop", "create key hanako (admin)", f"rotate write key {shown['id']}", "422", "cli:"):
+        assert part in text
+    assert not [key for key in (mine, first, made["key"]) if key in text]

@@ -24,6 +24,8 @@ imports_app = typer.Typer(no_args_is_help=True, help="Bring in history.")
 app.add_typer(imports_app, name="import")
 keys_app = typer.Typer(no_args_is_help=True, help="Keys of operators, and write keys of shops.")
 app.add_typer(keys_app, name="keys")
+unknown_app = typer.Typer(no_args_is_help=True, help="Messages whose outcome nobody knows.")
+app.add_typer(unknown_app, name="unknown")
 
 
 def _flag(name: str) -> bool:
@@ -131,6 +133,33 @@ def view(
         sys.stdout.buffer.write(content)
     else:
         Console().print(views.table(name, content))
+
+
+@app.command()
+def doctor(json: Annotated[bool, typer.Option("--json", help="The findings as one JSON object.")] = False) -> None:
+    """Look at an installation and say what to do; ends with 1 where anything is bad."""
+    from tabiji_cli.doctor.command import doctor as run  # noqa: PLC0415 - other commands start faster without it
+
+    raise typer.Exit(run(Console(), json=json))
+
+
+@unknown_app.command("list")
+def unknown_list(limit: Annotated[int, typer.Option(min=1, max=1000)] = 100) -> None:
+    """Messages whose outcome nobody knows."""
+    from tabiji_cli import unknown  # noqa: PLC0415 - other commands start faster without it
+
+    Console().print(unknown.listed(limit))
+
+
+@unknown_app.command("settle")
+def unknown_settle(
+    key: Annotated[str, typer.Argument(help="The message's key.")],
+    outcome: Annotated[str, typer.Argument(help="sent, failed, or resend: it may then arrive twice.")],
+) -> None:
+    """Say what became of a message."""
+    from tabiji_cli import unknown  # noqa: PLC0415 - other commands start faster without it
+
+    typer.echo(f"{key} is told to dispatch as {outcome}: {unknown.settle(key, outcome)}")
 
 
 @keys_app.command("list")

@@ -76,10 +76,22 @@ def known(folder: Path | None = None) -> Keys | None:
 
 def address(service: str, environment: Mapping[str, str] = os.environ) -> str:
     """Where a service answers: on the port that is set, else where the last ``tabiji up`` had it, else by default."""
+    if told := environment.get(f"TABIJI_{service.upper()}_URL"):
+        return told
     found = known()
     if setting(service) in environment or found is None or service not in found.addresses:
         return f"http://127.0.0.1:{Ports.from_environment(environment).of(service)}"
     return found.addresses[service]
+
+
+def admin_address(service: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Where a service's health answers: 1000 above its API."""
+    if told := environment.get(f"TABIJI_{service.upper()}_ADMIN_URL"):
+        return told
+    found = known()
+    if setting(service) in environment or found is None or f"{service}_admin" not in found.addresses:
+        return f"http://127.0.0.1:{Ports.from_environment(environment).of(service) + 1000}"
+    return found.addresses[f"{service}_admin"]
 
 
 def operator(environment: Mapping[str, str] = os.environ) -> str:

@@ -95,6 +95,7 @@ def admin_app(service: Service) -> FastAPI:
         state: dict[str, Any] = {
             "service": service.name,
             "now": format_time(service.clock.now()),
+            "simulated": service.clock.simulated,
             "owned": list(range(service.settings.partitions)),
             "partitions": service.settings.partitions,
         }

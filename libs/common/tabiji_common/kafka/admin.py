@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from tabiji_common.errors import Misconfigured, Retry
@@ -70,3 +71,36 @@ async def create(settings: Settings, topics: dict[str, dict[str, str]]) -> list[
         with contextlib.suppress(Exception):
             await admin.close()
     return created
+
+
+async def differing(settings: Settings, topics: dict[str, dict[str, str]]) -> dict[str, str]:
+    """In which way topics are not as ``create`` would make them, by name without prefix; empty where all is right.
+
+    Raises ``Retry`` where no broker answers.
+    """
+    cluster = Cluster.of(settings)
+    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
+    try:
+        await admin.start()
+        there = set(await admin.list_topics())
+        found = {name: "is missing" for name in topics if cluster.name(name) not in there}
+        names = [cluster.name(name) for name in topics if name not in found]
+        for one in await admin.describe_topics(names):
+            if (count := len(one["partitions"])) != settings.partitions:
+                found[cluster.plain(one["topic"])] = (
+                    f"has {count} partitions, TABIJI_PARTITIONS says {settings.partitions}"
+                )
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        for answer in await admin.describe_configs(resources) if resources else []:
+            for _, _, _, name, entries in answer.resources:
+                set_ = {entry[0]: entry[1] for entry in entries}
+                wrong = {k: v for k, v in topics[cluster.plain(name)].items() if set_.get(k) != v}
+                if wrong:
+                    told = ", ".join(f"{k} is {set_.get(k)} and not {v}" for k, v in sorted(wrong.items()))
+                    found.setdefault(cluster.plain(name), told)
+    except (KafkaError, OSError) as error:
+        raise Retry(f"topics cannot be looked at: {error!r}") from error
+    finally:
+        with contextlib.suppress(Exception):
+            await admin.close()
+    return found

@@ -1,0 +1,1 @@
+"""``tabiji doctor``: what is looked at, what it means, and what to do."""
