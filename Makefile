@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-PACKAGES := libs/common libs/cli services/ingest services/journey services/dispatch services/analytics services/console
+PACKAGES := libs/common libs/cli $(patsubst %/pyproject.toml,%,$(wildcard services/*/pyproject.toml))
 LOCKS := requirements-bootstrap.lock requirements.lock requirements-data.lock
 # The interpreter: PYTHON=… if given, else the first of these that is new enough.
 PYTHON ?=
@@ -62,6 +62,13 @@ fuzz: setup ## requests made from ingest's OpenAPI document (MINUTES=10 SEED=7):
 .PHONY: bench
 bench: setup ## figures as ratios to a ceiling in the same run, into docs/performance.md (ONLY=ingest, ROUNDS=3, SHAPE=peers)
 	@$(BIN)/python -m tests.bench
+
+.PHONY: new-service
+new-service: setup ## write a service that reads and writes a topic, and list it everywhere (name=vip)
+	@$(BIN)/python -m tabiji_cli.scaffold "$(name)"
+	@$(BIN)/ruff check --quiet --select I --fix "services/$(name)" "tests/unit/$(name)"
+	@$(BIN)/ruff format --quiet "services/$(name)" "tests/unit/$(name)"
+	@$(MAKE) docs
 
 .PHONY: docs
 docs: setup ## write the reference pages, JSON Schemas and the AsyncAPI document anew from the code

@@ -4,7 +4,10 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import jsonschema
 import pytest
@@ -17,7 +20,13 @@ from tabiji_common import topics
 from tests.architecture.tree import ROOMS, ROOT, Module, modules
 
 DOCS = ROOT / "docs"
-CONSTANTS = {name: value for name, value in vars(topics).items() if isinstance(value, topics.Topic)}
+
+
+def _topics_of(module: ModuleType) -> dict[str, topics.Topic[Any]]:
+    return {name: value for name, value in vars(module).items() if isinstance(value, topics.Topic)}
+
+
+CONSTANTS = _topics_of(topics)
 
 
 def test_the_reference_pages_are_what_make_docs_would_write() -> None:
@@ -73,7 +82,7 @@ def test_every_topic_of_an_installation_is_a_channel() -> None:
 def written(module: Module) -> Iterator[str]:
     """Topic constants that the module makes records for, or hands to what does."""
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.Call):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") != "consume":
             yield from (one.id for one in node.args if isinstance(one, ast.Name))
             if isinstance(node.func, ast.Attribute) and node.func.attr == "record":
                 yield from [node.func.value.id] if isinstance(node.func.value, ast.Name) else []
@@ -93,5 +102,22 @@ def test_a_service_says_which_topics_it_writes(service: str) -> None:
         for alias in node.names
         if alias.name in CONSTANTS
     }
-    found = {CONSTANTS[name].name for module in mine for name in written(module) if name in CONSTANTS}
+    constants = {**CONSTANTS, **_topics_of(import_module(f"tabiji_{service}.pipeline"))}
+    found = {constants[name].name for module in mine for name in written(module) if name in constants}
     assert told == found | (imported - read)
+
+
+def sentences(module: Module) -> Iterator[str]:
+    """The longer pieces of what the module refuses requests with."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Refused" and len(node.args) > 1:
+            parts = node.args[1].values if isinstance(node.args[1], ast.JoinedStr) else [node.args[1]]
+            yield from (str(part.value).strip() for part in parts if isinstance(part, ast.Constant))
+
+
+def test_the_catalogue_of_errors_has_every_refusal_of_the_other_services() -> None:
+    page = (DOCS / "errors.md").read_text("utf-8")
+    edges = [module for module in modules() if re.fullmatch(r"tabiji_[a-z]+\.api", module.name)]
+    found = {piece for module in edges for piece in sentences(module) if len(piece) > 6}
+    assert len(found) > 5
+    assert {piece for piece in found if piece not in page} == set()

@@ -98,13 +98,14 @@ def import_orders(
     """
     from tabiji_cli import imports, keys  # noqa: PLC0415 - other commands start faster without it
     from tabiji_cli.csvorders import BadLine  # noqa: PLC0415
+    from tabiji_common.clock import LiveClock  # noqa: PLC0415
 
     known = keys.known()
     write_key = key or (known.backfill if known else "")
     if not write_key:
         _fail("no write key: give --key or TABIJI_WRITE_KEY, or start `tabiji up` on this machine first")
     try:
-        source = imports.Source(file, currency, from_line)
+        source = imports.Source(file, currency, from_line, LiveClock().now() + timedelta(days=1))
         count = asyncio.run(_imported(source, url or keys.address("ingest"), write_key))
     except (imports.ImportFailed, BadLine) as error:
         _fail(str(error))

@@ -17,6 +17,8 @@ from pathlib import Path
 
 REQUIRED = ("order_id", "customer_id", "ordered_at", "amount")
 ENCODINGS = ("utf-8-sig", "cp932")
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)  # as ingest has it
+LATEST = datetime(2199, 12, 31, tzinfo=UTC)
 _WHOLE = re.compile(r"[+-]?\d{1,15}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -43,11 +45,11 @@ class ImportedOrder:
     medium: str | None
 
 
-def read(path: Path, currency: str, from_line: int = 0) -> Iterator[ImportedOrder | BadLine]:
+def read(path: Path, currency: str, from_line: int = 0, latest: datetime = LATEST) -> Iterator[ImportedOrder | BadLine]:
     """Every line from ``from_line`` on, as an order or as what is wrong with it.
 
-    ``currency`` is for lines that name none. Raises ``BadLine`` where the header lacks a column, or the
-    file is no text.
+    ``currency`` is for lines that name none; what was ordered after ``latest`` is wrong. Raises ``BadLine`` where the
+    header lacks a column, or the file is no text.
     """
     with path.open(encoding=_encoding(path), newline="") as file:
         rows = csv.DictReader(file, strict=True)
@@ -57,7 +59,7 @@ def read(path: Path, currency: str, from_line: int = 0) -> Iterator[ImportedOrde
                 raise BadLine(path.name, 1, "header", f"lacks {', '.join(missing)}")
             for row in rows:
                 if rows.line_num >= from_line:
-                    yield _order(path.name, rows.line_num, row, currency)
+                    yield _order(path.name, rows.line_num, row, currency, latest)
         except csv.Error as error:
             raise BadLine(path.name, rows.line_num, "line", f"cannot be read: {error}") from error
 
@@ -72,7 +74,7 @@ def _encoding(path: Path) -> str:
     raise BadLine(path.name, 1, "text", "is neither UTF-8 nor Shift_JIS: save the file as UTF-8")
 
 
-def _order(file: str, line: int, row: dict[str, str], currency: str) -> ImportedOrder | BadLine:
+def _order(file: str, line: int, row: dict[str, str], currency: str, latest: datetime) -> ImportedOrder | BadLine:
     cells = {name: (row.get(name) or "").strip() for name in (*REQUIRED, "currency", "medium")}
 
     def bad(column: str, rule: str) -> BadLine:
@@ -86,9 +88,9 @@ def _order(file: str, line: int, row: dict[str, str], currency: str) -> Imported
     if not _WHOLE.fullmatch(cells["amount"]):
         return bad("amount", f"must be whole minor units (12.50 USD is 1250), not {cells['amount']!r}")
     try:
-        when = datetime.fromisoformat(cells["ordered_at"].upper())
-    except ValueError:
-        return bad("ordered_at", f"must be an ISO 8601 date or time, not {cells['ordered_at']!r}")
+        when = _instant(cells["ordered_at"], latest)
+    except ValueError as error:
+        return bad("ordered_at", str(error))
     money = (cells["currency"] or currency).upper()
     if not _CURRENCY.fullmatch(money):
         return bad("currency", f"must be an ISO 4217 code such as JPY, not {money!r}")
@@ -96,8 +98,20 @@ def _order(file: str, line: int, row: dict[str, str], currency: str) -> Imported
         line,
         cells["order_id"],
         cells["customer_id"],
-        when if when.tzinfo else when.replace(tzinfo=UTC),
+        when,
         int(cells["amount"]),
         money,
         cells["medium"] or None,
     )
+
+
+def _instant(text: str, latest: datetime) -> datetime:
+    """Aware, UTC where nothing else is said. Raises ``ValueError`` with the rule."""
+    try:
+        when = datetime.fromisoformat(text.upper())
+    except ValueError:
+        raise ValueError(f"must be an ISO 8601 date or time, not {text!r}") from None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    if not EARLIEST <= when <= latest:
+        raise ValueError(f"must lie between {EARLIEST:%Y} and tomorrow, not {text!r}")
+    return when

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tabiji_cli import segment
-from tabiji_cli.csvorders import BadLine, ImportedOrder, read
+from tabiji_cli.csvorders import LATEST, BadLine, ImportedOrder, read
 from tabiji_cli.http import together
 from tabiji_common.topics import derived_id
 
@@ -29,6 +30,8 @@ AT_ONCE = 4
 BATCH = 500
 PATIENCE = 60.0
 SHOWN = 10
+_KEY = "\ngive a key of scope backfill by --key or TABIJI_WRITE_KEY; `tabiji up` on this machine has one of its own"
+_ADVICE = {401: _KEY, 403: _KEY, 404: "\ngive ingest's address by --url or TABIJI_INGEST_URL, without a path"}
 
 
 class ImportFailed(Exception):
@@ -42,10 +45,11 @@ class Source:
     path: Path
     currency: str = "JPY"
     from_line: int = 0
+    latest: datetime = LATEST
 
     def orders(self) -> Iterator[ImportedOrder]:
         """The orders, once ``check`` has found no line wrong."""
-        found = read(self.path, self.currency, self.from_line)
+        found = read(self.path, self.currency, self.from_line, self.latest)
         return (order for order in found if isinstance(order, ImportedOrder))
 
 
@@ -53,7 +57,7 @@ def check(source: Source) -> int:
     """How many orders there are; raises ``ImportFailed`` with the first lines that are wrong."""
     bad: list[BadLine] = []
     count = 0
-    for found in read(source.path, source.currency, source.from_line):
+    for found in read(source.path, source.currency, source.from_line, source.latest):
         count += 1
         if isinstance(found, BadLine):
             bad.append(found)
@@ -99,7 +103,7 @@ class Importer:
                 return
             final = answer is not None and answer.status_code not in {429, 500, 502, 503, 504}
             if final or time.monotonic() > until:
-                raise ImportFailed(f"{why}; go on with --from-line {orders[0].line} (repeats are harmless)")
+                raise ImportFailed(f"{why}\ngo on with --from-line {orders[0].line} (repeats are harmless)")
             await asyncio.sleep(pause)
             pause = min(2 * pause, 2.0)
 
@@ -108,8 +112,11 @@ class Importer:
             headers = {"Content-Type": "application/json"}
             answer = await self._http.post(self._url, content=body, auth=self._auth, headers=headers)
         except httpx.TransportError as error:
-            return None, f"ingest cannot be reached at {self._url}: {error!r}"
-        return answer, f"ingest answered {answer.status_code}: {answer.text[:200]}"
+            return None, f"nobody answers at {self._url} ({type(error).__name__}): is `tabiji up` running, --url right?"
+        return (
+            answer,
+            f"{self._url} answered {answer.status_code}: {_rule(answer)}{_ADVICE.get(answer.status_code, '')}",
+        )
 
     def _refused(self, answer: httpx.Response, orders: list[ImportedOrder]) -> None:
         document = msgspec.json.decode(answer.content or b"{}")
@@ -122,6 +129,15 @@ class Importer:
                 for one in rejected[:SHOWN]
             ]
             raise ImportFailed("\n".join([*told, "the other lines of this batch were accepted; repeats are harmless"]))
+
+
+def _rule(answer: httpx.Response) -> str:
+    """What ingest says is wrong; what is not ingest's answer is only said to be none."""
+    try:
+        error = msgspec.json.decode(answer.content)["error"]
+        return f"{error['field']} {error['rule']}".strip()
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        return "that is no answer of ingest"
 
 
 def _message(order: ImportedOrder) -> bytes:

@@ -14,7 +14,6 @@ from tabiji_cli import services
 from tabiji_common.failpoints import REGISTRY
 from tabiji_common.kafka import admin
 from tabiji_common.settings import Settings
-from tabiji_common.topics import TOPICS
 
 PACKAGES = ("tabiji_common", *(f"tabiji_{service}" for service in services.PROCESSES))
 _RUN_ONLY = {"__main__"}
@@ -41,7 +40,8 @@ def _modules(package: str) -> Iterator[str]:
 
 def topics() -> dict[str, str]:
     """Every topic of an installation and what it holds, without prefix."""
-    names = {name: TOPICS[name].holds if name in TOPICS else _purpose(name) for name in services.topics()}
+    known = services.known()
+    names = {name: known[name].holds if name in known else _purpose(name) for name in services.topics()}
     return dict(sorted(names.items()))
 
 

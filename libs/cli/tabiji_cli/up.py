@@ -23,7 +23,7 @@ from tabiji_cli.local import Say, Stack, stack, stop_on_signals, stop_services
 from tabiji_cli.mailbox import Mailbox
 from tabiji_cli.palette import BAD, FAINT, GOAL, WARN
 from tabiji_cli.processes import Installation, Ports, make_topics, ready, start_services
-from tabiji_cli.services import CONSOLE, PROCESSES, SERVICES
+from tabiji_cli.services import CONSOLE, PROCESSES, SERVICES, has_api
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import default_home
 from tabiji_common.clock import LiveClock
@@ -79,8 +79,8 @@ async def _up(running: Stack, ports: Ports, console: Console, say: Say, *, json:
 def addresses(installation: Installation, made: keys.Keys, home: Path) -> dict[str, str]:
     """Where everything is, for programs and people. The keys are this machine's own."""
     return {
-        **{service: installation.url(service) for service in PROCESSES},
-        **{f"{service}_admin": installation.admin(service) for service in PROCESSES},
+        **{name: installation.url(name) for name in PROCESSES if has_api(name)},
+        **{f"{name}_admin": installation.admin(name) for name in PROCESSES},
         "write_key": made.live,
         "backfill_key": made.backfill,
         "operator_key": made.operator,
@@ -99,7 +99,8 @@ def panel(shown: dict[str, str]) -> Panel:
     grid.add_column(overflow="fold")
     grid.add_row(Text(CONSOLE, style=f"bold {GOAL}"), Text(shown[CONSOLE], style="bold"))
     for service in SERVICES:
-        where = Text.assemble(f"{shown[service]}/docs", (f"  {shown[f'{service}_admin']}/readyz", FAINT))
+        api = f"{shown[service]}/docs  " if has_api(service) else ""
+        where = Text.assemble(api, (f"{shown[f'{service}_admin']}/readyz", FAINT))
         grid.add_row(Text(service, style="bold"), where)
     grid.add_row("write key", shown["write_key"])
     grid.add_row("operator key", shown["operator_key"])

@@ -40,6 +40,8 @@ from tabiji_common.postgres import connect_pool, migrate
 from tabiji_common.settings import Settings
 from tabiji_common.topics import Record, Topic
 
+log = logs.logger(__name__)
+
 E = TypeVar("E")
 # A topic of several types takes handlers of any of them: one variable, and one overload of ``consume``, for each
 # family.
@@ -67,6 +69,7 @@ class Service:
         self.ready = False
         self._scripts: Path | None = None
         self._consumes: list[tuple[Topic[Any], Any]] = []
+        self._inputs: list[str] = []
         self._stateful: tuple[Stateful, frozenset[str]] | None = None
         self._app: FastAPI | None = None
         self._needs: guard.Needs = guard.needs
@@ -120,11 +123,11 @@ class Service:
         membership, board = KafkaMembership(self.cluster, self.name), KafkaBoard(self.cluster, self.name)
         reader, probes = KafkaReader(self.cluster), KafkaProbes(self.cluster)
         parts = Parts(self.pool, self.clock, membership, reader, probes, self.producer, board)
-        names = [topic.name for topic in inputs]
+        self._inputs = [topic.name for topic in inputs]
         self.loop = Loop(
             self.name,
             parts,
-            names,
+            self._inputs,
             partitions=self.settings.partitions,
             poll_records=self.settings.poll_records,
             release_rate=self.settings.release_rate,
@@ -209,6 +212,7 @@ class Service:
         servers = self._http_servers()
         serving = [asyncio.ensure_future(server.serve()) for server in servers]
         self.ready = True
+        announcing = asyncio.ensure_future(self._say_where(servers))
         gc.collect()
         gc.freeze()
         stop = asyncio.ensure_future(self._stopping.wait())
@@ -222,9 +226,17 @@ class Service:
         for server in servers:
             server.should_exit = True
         await asyncio.wait(serving, timeout=5)
-        await _end([*looping, *background, *serving, stop])
+        await _end([*looping, *background, *serving, announcing, stop])
         for task in ended:
             task.result()  # what stopped the process is raised
+
+    async def _say_where(self, servers: list[uvicorn.Server]) -> None:
+        """One line once everything listens: what is read, and where. Ports may be any free ones."""
+        while not all(server.started for server in servers):  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.05)
+        admin, *api = [_url(server) for server in servers]
+        reads = [*(topic.name for topic, _ in self._consumes), *self._inputs]
+        log.info("service_started", reads=reads, admin=admin, api=api[0] if api else None)
 
     def _http_servers(self) -> list[uvicorn.Server]:
         secret = self.settings.workspace_secret
@@ -248,6 +260,12 @@ class Service:
             )
             for app, port in apps
         ]
+
+
+def _url(server: uvicorn.Server) -> str:
+    """Where it listens."""
+    host, port = server.servers[0].sockets[0].getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 async def _end(tasks: list[asyncio.Task[Any]]) -> None:

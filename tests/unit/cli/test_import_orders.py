@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -100,5 +101,28 @@ async def test_a_refused_line_is_named_by_its_number(tmp_path: Path) -> None:
 
 async def test_a_wrong_key_says_so_and_where_to_go_on(tmp_path: Path) -> None:
     ingest = Ingest(lambda _: httpx.Response(401, json={"error": {"field": "", "rule": "unknown write key"}}))
-    with pytest.raises(imports.ImportFailed, match=r"401.*unknown write key.*--from-line 3"):
+    with pytest.raises(
+        imports.ImportFailed, match=r"(?s)http://ingest.*401: unknown write key\n.*--key.*--from-line 3"
+    ):
         await imported(written(tmp_path, 3), ingest, from_line=3)
+
+
+async def test_an_answer_that_is_not_ingests_is_not_shown_and_the_address_is(tmp_path: Path) -> None:
+    ingest = Ingest(lambda _: httpx.Response(404, text="<html>" + 300 * "x"))
+    with pytest.raises(
+        imports.ImportFailed, match=r"http://ingest/v1/batch.*404: that is no answer of ingest\n.*--url"
+    ):
+        await imported(written(tmp_path, 3), ingest)
+
+
+@pytest.mark.parametrize("day", ["1969-12-31", "1997-01-20T00:00:01Z"])
+async def test_an_order_of_a_day_that_ingest_refuses_is_told_before_anything_is_posted(
+    tmp_path: Path, day: str
+) -> None:
+    ingest, path = Ingest(), written(tmp_path, 3)
+    path.write_text(path.read_text("utf-8") + f"o9,c9,{day},15,USD,\n", "utf-8")
+    source = imports.Source(path, latest=datetime(1997, 1, 20, tzinfo=UTC))
+    async with httpx.AsyncClient(transport=httpx.MockTransport(ingest)) as http:
+        with pytest.raises(imports.ImportFailed, match=r"line 5, ordered_at: .* tomorrow.*\nnothing was imported"):
+            await imports.run(source, "http://ingest", "key", quiet(), http)
+    assert ingest.requests == []

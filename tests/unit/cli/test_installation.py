@@ -25,8 +25,9 @@ def installation(**more: object) -> Installation:
 
 
 def test_the_documented_ports_are_the_defaults() -> None:
-    assert [Ports().of(service) for service in SERVICES] == [8010, 8020, 8030, 8040]
-    assert Ports().of("console") == 8000
+    ports = {service: Ports().of(service) for service in (*SERVICES, "console")}
+    documented = {"console": 8000, "ingest": 8010, "journey": 8020, "dispatch": 8030, "analytics": 8040}
+    assert ports.items() >= documented.items()
     assert installation().admin("ingest") == "http://127.0.0.1:9010"
 
 

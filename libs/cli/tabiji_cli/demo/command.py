@@ -23,7 +23,7 @@ from tabiji_cli.demo.timemaster import RunFailed
 from tabiji_cli.local import Say, Stack, stack, stop_on_signals
 from tabiji_cli.palette import BAD, FAINT, GOAL, WARN
 from tabiji_cli.processes import Ports
-from tabiji_cli.services import CONSOLE, SERVICES
+from tabiji_cli.services import CONSOLE, SERVICES, has_api
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import default_home
 
@@ -108,7 +108,8 @@ def where_to_look(outcome: Outcome) -> Panel:
     grid.add_column(overflow="fold")
     grid.add_row(Text(CONSOLE, style=f"bold {GOAL}"), Text(installation.url(CONSOLE), style="bold"))
     for service in SERVICES:
-        where = Text.assemble(f"{installation.url(service)}/docs", (f"  {installation.admin(service)}/metrics", FAINT))
+        api = f"{installation.url(service)}/docs  " if has_api(service) else ""
+        where = Text.assemble(api, (f"{installation.admin(service)}/metrics", FAINT))
         grid.add_row(Text(service, style="bold"), where)
     grid.add_row("retention", f"{installation.url('analytics')}/v1/views/retention_monthly")
     grid.add_row("journeys", f"{installation.url('journey')}/v1/journeys")

@@ -9,7 +9,7 @@ from tabiji_cli import services
 from tabiji_cli.docs.schemas import Kind, all_kinds, components, kinds
 from tabiji_cli.docs.topics import HEADERS, OPTIONAL
 from tabiji_common.settings import Settings
-from tabiji_common.topics import TOPICS, Mode, Topic, anchor_name, dead_letter_name
+from tabiji_common.topics import Mode, Topic, anchor_name, dead_letter_name
 
 VERSION = "3.1.0"  # of AsyncAPI
 REF = "#/components/schemas/{name}"
@@ -44,15 +44,16 @@ def document() -> Part:
 
 
 def _channels() -> Iterator[tuple[str, Part]]:
-    for topic in TOPICS.values():
+    for topic in services.known().values():
         days = int(topic.retention.total_seconds() * 1000)
         yield topic.name, _channel(topic.name, topic.holds, kinds(topic), days)
     for group, inputs in services.groups().items():
         for topic in inputs:
             name = dead_letter_name(topic.name, group)
             yield name, _channel(name, f"What {group} could not apply of {topic.name}", kinds(topic), -1)
-        name = anchor_name(group)
-        yield name, _channel(name, f"Membership of {group}; holds no records", [], None)
+        if services.keeps_state(group):
+            name = anchor_name(group)
+            yield name, _channel(name, f"Membership of {group}; holds no records", [], None)
 
 
 def _channel(name: str, holds: str, held: list[Kind], retention: int | None) -> Part:

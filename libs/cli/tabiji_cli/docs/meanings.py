@@ -87,6 +87,8 @@ MEANINGS = {
 
 
 def meaning(type_: str, field: str) -> str:
-    """What ``field`` of the payload class ``type_`` means; raises ``KeyError`` where nobody has said."""
-    own = MEANINGS.get(f"{type_}.{field}")
-    return own if own is not None else MEANINGS[field]
+    """What ``field`` of the payload class ``type_`` means; raises ``LookupError`` where nobody has said."""
+    for name in (f"{type_}.{field}", field):
+        if name in MEANINGS:
+            return MEANINGS[name]
+    raise LookupError(f"nobody says what {type_}.{field} means: add it to {__name__}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tabiji_cli.docs import asyncapi
+from tabiji_cli.docs.errors import errors_page
 from tabiji_cli.docs.metrics import metrics_page
 from tabiji_cli.docs.schemas import all_kinds, schema
 from tabiji_cli.docs.settings import settings_page
@@ -21,6 +22,7 @@ def pages() -> dict[str, str]:
         "topics.md": topics_page(),
         "metrics.md": metrics_page(),
         "settings.md": settings_page(),
+        "errors.md": errors_page(),
         "asyncapi.json": _json(asyncapi.document()),
         **{f"{SCHEMAS}/{kind.file}": _json(schema(kind)) for kind in all_kinds()},
     }

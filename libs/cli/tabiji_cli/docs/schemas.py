@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
+from tabiji_cli import services
 from tabiji_cli.docs.markdown import sentence
 from tabiji_cli.docs.meanings import meaning
-from tabiji_common.topics import TOPICS, Topic
+from tabiji_common.topics import Topic
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ANY = "*"
@@ -44,7 +45,7 @@ def kinds(topic: Topic[Any]) -> list[Kind]:
 
 def all_kinds() -> Iterator[Kind]:
     """The record types of every topic."""
-    for topic in TOPICS.values():
+    for topic in services.known().values():
         yield from kinds(topic)
 
 
@@ -67,7 +68,7 @@ def components(types: list[type[msgspec.Struct]], ref: str) -> tuple[list[dict[s
     for name, part in parts.items():
         part["description"] = sentence(part.get("description"))
         for field, told in part.get("properties", {}).items():
-            told["description"] = meaning(name, field)
+            told.setdefault("description", meaning(name, field))
     return list(roots), parts
 
 

@@ -14,7 +14,7 @@ from tabiji_cli.docs.meanings import meaning
 from tabiji_cli.docs.schemas import Kind, components, kinds, shape
 from tabiji_common.commands import Payload, Seen
 from tabiji_common.events import Event
-from tabiji_common.topics import TOPICS, Topic, anchor_name, dead_letter_name
+from tabiji_common.topics import Topic, anchor_name, dead_letter_name
 
 HEADERS = {
     "ce_specversion": "`1.0`.",
@@ -59,7 +59,7 @@ def topics_page() -> str:
         _fields("Event", Event),
         "Every value on the other topics has:",
         _fields("Payload", Payload),
-        *(part for topic in TOPICS.values() for part in _topic(topic)),
+        *(part for topic in services.known().values() for part in _topic(topic)),
         "## Dead letters and memberships",
         GROUPS,
         table(["topic", "of", "kept"], _group_topics()),
@@ -91,7 +91,7 @@ def _overview() -> str:
             ", ".join(readers(topic)),
             kept(topic.retention),
         )
-        for name, topic in TOPICS.items()
+        for name, topic in services.known().items()
     )
     return table(["topic", "holds", "key", "written by", "read by", "kept"], rows)
 
@@ -147,7 +147,8 @@ def _group_topics() -> Iterator[tuple[str, str, str]]:
                 f"what {group} could not apply of `{topic.name}`",
                 "for ever",
             )
-        yield code(anchor_name(group)), f"membership of {group}", "no records"
+        if services.keeps_state(group):
+            yield code(anchor_name(group)), f"membership of {group}", "no records"
 
 
 def _and(names: list[str]) -> str:

@@ -13,20 +13,26 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from tabiji_common.errors import Misconfigured, Retry
 from tabiji_common.kafka.client import Cluster
 from tabiji_common.settings import Settings
-from tabiji_common.topics import TOPICS, Topic, anchor_name, dead_letter_name
+from tabiji_common.topics import Topic, anchor_name, dead_letter_name
 
 
-def topic_names(groups: Mapping[str, Sequence[Topic[Any]]]) -> dict[str, dict[str, str]]:
-    """Every topic of an installation, without prefix, with its configuration; ``groups`` are inputs by service."""
+def topic_names(
+    groups: Mapping[str, Sequence[Topic[Any]]], topics: Mapping[str, Topic[Any]], stateful: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Every topic of an installation, without prefix, with its configuration.
+
+    ``groups`` are inputs by service, ``stateful`` those of them that are assigned their partition numbers.
+    """
     made = {
         name: {
             "message.timestamp.type": "LogAppendTime",
             "retention.ms": str(int(topic.retention.total_seconds() * 1000)),
         }
-        for name, topic in TOPICS.items()
+        for name, topic in topics.items()
     }
     for group, inputs in groups.items():
-        made[anchor_name(group)] = {"message.timestamp.type": "LogAppendTime"}
+        if group in stateful:
+            made[anchor_name(group)] = {"message.timestamp.type": "LogAppendTime"}
         for topic in inputs:
             made[dead_letter_name(topic.name, group)] = {
                 "message.timestamp.type": "LogAppendTime",

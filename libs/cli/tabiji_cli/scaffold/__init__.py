@@ -1,0 +1,1 @@
+"""A new service: its files, and its place in every list of services; ``make new-service name=vip``."""
