@@ -5,14 +5,14 @@ A test sends the requests and compares the answers, and holds that no rule in in
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 Json = Any
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Rule:
     """One rule: what the answer says (``field``, ``rule``, ``status``), what to do, and a request that is refused.
 
@@ -25,7 +25,7 @@ class Rule:
     do: str
     body: Json = None
     path: str = "/v1/track"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     keyed: bool = True
 
 

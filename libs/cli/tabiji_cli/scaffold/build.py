@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import keyword
 import re
-from dataclasses import fields
 from pathlib import Path
 
 from tabiji_cli import services
@@ -42,7 +41,7 @@ def check(root: Path, name: str) -> None:
 
 def next_port() -> int:
     """The first port after those of all services, in their step of ten."""
-    return max(getattr(Ports(), one.name) for one in fields(Ports) if one.name in services.SERVICES) + 10
+    return max(Ports().of(one) for one in services.SERVICES) + 10
 
 
 def _changed(root: Path, names: Names) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from tabiji_ingest.domain.body import MAX_EVENTS
 from tabiji_ingest.domain.call import CallKind
+from tabiji_ingest.domain.examples import EXAMPLES
 from tabiji_ingest.domain.identity import MAX_ID
 from tabiji_ingest.domain.properties import MAX_TEXT
 
@@ -150,13 +151,18 @@ def _told(text: str, schema: Schema) -> Schema:
     return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
+def _shown(route: str, kind: str, schema: Schema) -> Schema:
+    examples = EXAMPLES[route].get(kind)
+    return {"schema": schema, **({"examples": examples} if examples else {})}
+
+
 def operation(route: str, keyed: str) -> Schema:
     """What is added to the operation of a route that takes events."""
     statuses = {**_STATUSES, **({415: "a format of CloudEvents that is not JSON"} if route == "events" else {})}
     return {
         "requestBody": {
             "required": True,
-            "content": {kind: {"schema": schema} for kind, schema in _BODIES[route].items()},
+            "content": {kind: _shown(route, kind, schema) for kind, schema in _BODIES[route].items()},
         },
         "parameters": [
             *(_ATTRIBUTES if route == "events" else []),
