@@ -121,3 +121,24 @@ def test_the_catalogue_of_errors_has_every_refusal_of_the_other_services() -> No
     found = {piece for module in edges for piece in sentences(module) if len(piece) > 6}
     assert len(found) > 5
     assert {piece for piece in found if piece not in page} == set()
+
+
+PAGES = sorted(path for folder in (DOCS, ROOT / "services", ROOT / "journeys") for path in folder.rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_decisions_are_numbered_one_by_one_and_have_their_parts() -> None:
+    pages = sorted((DOCS / "adr").glob("*.md"))
+    assert [path.name[:4] for path in pages] == [f"{n:04}" for n in range(1, len(pages) + 1)]
+    for path in pages:
+        text = path.read_text("utf-8")
+        assert text.startswith(f"# {path.name[:4]} · ")
+        assert [
+            part for part in ("Context", "Decision", "Consequences", "Alternatives") if f"**{part}.**" not in text
+        ] == []
