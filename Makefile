@@ -68,6 +68,7 @@ new-service: setup ## write a service that reads and writes a topic, and list it
 	@$(BIN)/python -m tabiji_cli.scaffold "$(name)"
 	@$(BIN)/ruff check --quiet --select I --fix "services/$(name)" "tests/unit/$(name)"
 	@$(BIN)/ruff format --quiet "services/$(name)" "tests/unit/$(name)"
+	@if [ -f deploy/grafana/generate.py ]; then $(BIN)/python deploy/grafana/generate.py; fi
 	@$(MAKE) docs
 
 .PHONY: docs

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tabiji_cli import services
 from tabiji_cli.processes import Ports
-from tabiji_cli.scaffold.lists import LISTS
+from tabiji_cli.scaffold.lists import LIKE, LISTS
 from tabiji_cli.scaffold.texts import FILES, Names
 
 _NAME = re.compile(r"[a-z][a-z0-9]{1,19}")
@@ -54,4 +54,7 @@ def _changed(root: Path, names: Names) -> dict[str, str]:
             for add in adds:
                 text = add(text, names)
             made[path] = text
+    for path in LIKE:
+        if (root / path).exists():
+            made[names.beside(path)] = names.beside((root / path).read_text("utf-8"))
     return made

@@ -74,4 +74,11 @@ LISTS: dict[str, Sequence[Add]] = {
     "libs/cli/tabiji_cli/processes.py": (port(rf"    {NEIGHBOUR}: int = \d+"),),
     "docker-compose.yml": (block(f"  {NEIGHBOUR}:"),),
     "deploy/prometheus/prometheus.yml": (block(f"  - job_name: {NEIGHBOUR}"),),
+    "deploy/k8s/base/kustomization.yaml": (lines(rf"  - {NEIGHBOUR}\.yaml"),),
+    "deploy/k8s/base/network.yaml": (within(rf"(?<=\w(, ))({NEIGHBOUR})(?=[,\]])"),),
+    "deploy/k8s/overlays/prod/kustomization.yaml": (lines(rf"  - {{name: tabiji-{NEIGHBOUR}, .*}}"),),
 }
+"""The lists of this tree: file → what is added to it."""
+
+LIKE = (f"deploy/k8s/base/{NEIGHBOUR}.yaml",)
+"""Files that a service has like its neighbour's, but for name and ports."""
