@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from tabiji_common import commands, parked
@@ -20,6 +20,7 @@ from tabiji_journey.domain.loader import DefinitionError
 from tabiji_journey.ports import Commands
 
 LONGEST_DOCUMENT = 256 * 1024
+Limit = Annotated[int, Query(ge=1, le=1000)]
 _NEXT: dict[str, type[commands.JourneyCommand]] = {
     "exit": commands.Exit,
     "enroll": commands.Enroll,
@@ -68,7 +69,7 @@ def _journey_routes(app: FastAPI, publisher: Publisher, views: Views, clock: Clo
     @app.get("/v1/journeys")
     async def list_journeys(workspace: str = default) -> Response:
         """The journeys of a workspace."""
-        return _json({"workspace": workspace, "journeys": await views.journeys(workspace)})
+        return _json({"workspace": workspace, "now": clock.now(), "journeys": await views.journeys(workspace)})
 
     @app.post("/v1/journeys", status_code=201)
     async def publish(request: Request, workspace: str = default, file: str = "journey.yaml") -> Response:
@@ -83,12 +84,20 @@ def _journey_routes(app: FastAPI, publisher: Publisher, views: Views, clock: Clo
         return _json(body, 201 if done.new else 200)
 
     @app.get("/v1/journeys/{journey}")
-    async def one_journey(journey: str, workspace: str = default) -> Response:
-        """A journey: its document, versions, and how many people stand where."""
-        found = await views.journey(workspace, journey)
+    async def one_journey(journey: str, workspace: str = default, version: int | None = None) -> Response:
+        """A journey: versions, how many people stand where, and a version's document and states (else the newest's)."""
+        found = await views.journey(workspace, journey, version)
         if found is None:
             raise Refused(404, f"no journey {journey!r} in workspace {workspace!r}", "journey")
-        return _json({"workspace": workspace, **found})
+        return _json({"workspace": workspace, "now": clock.now(), **found})
+
+    @app.get("/v1/journeys/{journey}/states/{state}")
+    async def one_state(
+        journey: str, state: str, workspace: str = default, version: int | None = None, limit: Limit = 20
+    ) -> Response:
+        """Who waits in a state, those first whose timer is due first."""
+        rows = await views.waiting_in(workspace, journey, state, version, limit)
+        return _json({"workspace": workspace, "journey": journey, "state": state, "now": clock.now(), "waiting": rows})
 
     @app.post("/v1/journeys/{journey}/pause")
     async def pause(

@@ -170,6 +170,29 @@ async def test_an_enrollment_that_passes_a_state_twice_is_one_enrollment_and_two
     await assert_true(yard)
 
 
+async def test_ways_between_states_are_counted_and_an_exit_is_none(yard: Yard) -> None:
+    await yard.feed(
+        [
+            moved("entered", "n1", 0, to_state="a"),
+            moved("moved", "n1", 1, from_state="a", to_state="b"),
+            moved("moved", "n1", 2, from_state="b", to_state="a"),
+            moved("moved", "n1", 3, from_state="a", to_state="b"),
+            moved("finished", "n1", 4, from_state="b", to_state="done"),
+            moved("entered", "n2", 0, to_state="a", holdout=True),
+            moved("exited", "n2", 1, from_state="a", reason="converted", holdout=True),
+        ],
+        cut=3,
+    )
+    assert [
+        (row["holdout"], row["from_state"], row["to_state"], row["enrollments"], row["transitions"])
+        for row in await yard.view("journey_flow")
+    ] == [(False, "a", "b", 1, 2), (False, "b", "a", 1, 1), (False, "b", "done", 1, 1)]
+    assert {row["step"] for row in await yard.view("journey_funnel")} == {
+        *("entered", "reached", "left", "finished", "exited")
+    }
+    await assert_true(yard)
+
+
 async def test_holdout_and_arms_are_counted_apart(yard: Yard) -> None:
     await yard.feed(
         [

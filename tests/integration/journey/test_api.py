@@ -93,8 +93,25 @@ async def test_a_journey_shows_its_document_versions_and_counts(desk: Desk, http
         ("waiting", "browsing", "", 1),
         ("exited", "browsing", "purchased", 1),
     ]
+    assert (shown["start"], shown["shown"], shown["holdout"]) == ("browsing", 1, 0.0)
+    assert [(state["state"], state["kind"], [way["to"] for way in state["ways"]]) for state in shown["states"]][:2] == [
+        ("browsing", "wait", ["reminder"]),
+        ("reminder", "send", ["overnight"] * 4),
+    ]
+    assert (await http.get("/v1/journeys/cart", params={"version": 9})).status_code == 404
     missing = await http.get("/v1/journeys/nothing")
     assert (missing.status_code, missing.json()["error"]["field"]) == (404, "journey")
+
+
+async def test_who_waits_in_a_state_is_listed_by_when_they_go_on(desk: Desk, http: httpx.AsyncClient) -> None:
+    for minutes, who in ((3, "bob"), (1, "ann"), (2, "eve")):
+        await desk.takes(received(cart(f"c {who}", who), f"e {who}", after(minutes=minutes)))
+    await desk.takes(received(order("1", customer="eve", cart_id="c eve"), "buy", after(minutes=4)))
+    found = (await http.get("/v1/journeys/cart/states/browsing")).json()
+    assert [row["customer"] for row in found["waiting"]] == ["ann", "bob"]
+    assert found["waiting"][0]["next_due"] < found["waiting"][1]["next_due"]
+    assert (await http.get("/v1/journeys/cart/states/reminder")).json()["waiting"] == []
+    assert (await http.get("/v1/journeys/cart/states/browsing", params={"version": 2})).json()["waiting"] == []
 
 
 async def test_a_customers_history_names_the_reason_of_every_move(desk: Desk, http: httpx.AsyncClient) -> None:

@@ -151,8 +151,8 @@ def test_reactions_before_any_outcome_count_nowhere_yet() -> None:
     ("kind", "from_state", "to_state", "steps"),
     [
         ("entered", None, "a", {("entered", "a"), ("reached", "a")}),
-        ("moved", "a", "b", {("left", "a"), ("reached", "b")}),
-        ("finished", "a", "end", {("left", "a"), ("finished", "end")}),
+        ("moved", "a", "b", {("left", "a"), ("reached", "b"), ("way", "b")}),
+        ("finished", "a", "end", {("left", "a"), ("finished", "end"), ("way", "end")}),
         ("exited", "a", None, {("left", "a"), ("exited", "a")}),
         ("converted", "a", None, {("converted", "a")}),
         ("suppressed", "a", "a", {("suppressed", "a")}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tabiji_cli.demo.lift import lift, wilson
+from tabiji_console.domain.lift import lift, wilson
 
 
 def test_the_papers_first_example() -> None:

@@ -22,6 +22,14 @@ Key = tuple[str, str]
 EMPTY: dict[Key, Any] = {
     ("journey", "/v1/journeys"): {"journeys": []},
     ("journey", "/v1/conservation"): {"lost": 0, "journeys": []},
+    **{
+        ("analytics", f"/v1/views/{name}"): {"rows": []}
+        for name in (
+            *("journey_funnel", "journey_flow", "message_outcomes", "ltv_by_cohort", "repeat_purchase"),
+            *("ltv_by_medium", "retention_monthly", "new_vs_existing"),
+        )
+    },
+    ("analytics_admin", "/metrics"): "",
 }
 
 

@@ -116,3 +116,20 @@ def test_a_sealed_key_opens_only_under_its_secret_and_in_its_time() -> None:
     assert Seal("one", -1).open(sealed) == ""
     assert Seal("one", 3600).open(sealed[:-4]) == ""
     assert "the key" not in sealed
+
+
+def test_a_shop_without_orders_or_journeys_sees_what_to_do_and_not_a_blank_page() -> None:
+    with browser(Shop()) as client:
+        assert "まだ注文がありません" in client.get("/ltv").text
+        assert client.get("/journeys/none").status_code == 404
+
+
+def test_a_panel_whose_service_is_away_leaves_the_rest_of_the_page() -> None:
+    shop = Shop(
+        {("journey", "/v1/journeys"): {"journeys": [{"journey": "a", "name": "A", "version": 1, "paused": None}]}}
+    )
+    shop.away = {"analytics"}
+    with browser(shop) as client:
+        answer = client.get("/journeys")
+    assert answer.status_code == 200
+    assert 'href="/journeys/a"' in answer.text

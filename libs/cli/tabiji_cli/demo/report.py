@@ -13,8 +13,8 @@ from rich.text import Text
 
 from tabiji_cli.demo.checks import Check, repeats_of
 from tabiji_cli.demo.evidence import Arm, Evidence, JourneyCount, Row
-from tabiji_cli.demo.lift import lift
 from tabiji_cli.palette import BAD, FAINT, GOAL, ROAD, WARN, bar, heat, spark
+from tabiji_console.domain.lift import lift
 
 ZONE = "Asia/Tokyo"
 LTV_MONTHS = (0, 1, 3, 6, 12)

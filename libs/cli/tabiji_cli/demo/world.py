@@ -24,7 +24,7 @@ from tabiji_cli.line import LineServer
 from tabiji_cli.local import Say, Stack
 from tabiji_cli.mailbox import Mailbox
 from tabiji_cli.processes import Installation, Ports, make_topics, ready, start_services
-from tabiji_cli.services import SERVICES
+from tabiji_cli.services import CONSOLE, SERVICES
 from tabiji_cli.stack.ports import free_port
 
 LETTERS = 3  # mails of each subject that are kept whole
@@ -72,6 +72,7 @@ async def world(
         made = replace(keys.keys(run.folder), operator=operator)
         await keys.register(installation.dsn, made)
         keys.remember(stack.home, keys.kept(installation))
+        say(f"watch it: {installation.url(CONSOLE)} (log in with the operator key {made.operator})")
         master.watch([Member(name, installation.admin(name)) for name in SERVICES])
         shop = Shop(http, installation.url("ingest"), made.live, accepted)
         simulation = Simulation(plan, master, shop, mailbox, Readers(http, reactions))

@@ -24,6 +24,7 @@ class View:
 
 _COHORT_KEYS = ("zone", "currency", "cohort_month", "month_index")
 _MESSAGE_KEYS = ("journey", "version", "send_state", "channel", "provider", "template", "outcome", "reason")
+_WAY_KEYS = ("journey", "version", "holdout", "from_state", "to_state")
 _STEP_KEYS = ("journey", "version", "holdout", "arms", "step", "state", "reason")
 
 _VIEWS = (
@@ -81,6 +82,14 @@ _VIEWS = (
         ("workspace", *_STEP_KEYS, "enrollments", "transitions", "share"),
         _STEP_KEYS,
         _STEP_KEYS,
+        money=False,
+    ),
+    View(
+        "journey_flow",
+        "Who went from which state of a journey to which other",
+        ("workspace", *_WAY_KEYS, "enrollments", "transitions"),
+        _WAY_KEYS,
+        _WAY_KEYS,
         money=False,
     ),
     View(

@@ -11,15 +11,20 @@ JOURNEY = "journey_cell"
 FunnelCell = tuple[str, int, bool, str, str, str, str]
 """journey, version, holdout, arms, step, state, reason."""
 
+WAY = "way"
+"""The step of cells that count who went between two states: ``state`` is where to, ``reason`` where from."""
+
 _ARRIVES = {"entered", "moved"}
 _LEAVES = {"moved", "finished", "exited"}
+_GOES = {"moved", "finished"}
 
 
 def cells(moved: Moved) -> Iterator[FunnelCell]:
     """The cells a transition counts in.
 
-    ``reached`` a state, ``left`` a state, and for everything but a plain move what it was: entered, finished, exited,
-    converted, suppressed, corrected. Each counts transitions, and enrollments once.
+    ``reached`` a state, ``left`` a state, went the ``way`` from one to another, and for everything but a plain move
+    what it was: entered, finished, exited, converted, suppressed, corrected. Each counts transitions, and enrollments
+    once.
     """
     head = (moved.journey, moved.version, moved.holdout, moved.arms)
     if moved.what != "moved":
@@ -28,6 +33,8 @@ def cells(moved: Moved) -> Iterator[FunnelCell]:
         yield *head, "reached", moved.to_state, ""
     if moved.what in _LEAVES and moved.from_state:
         yield *head, "left", moved.from_state, ""
+    if moved.what in _GOES and moved.from_state and moved.to_state:
+        yield *head, WAY, moved.to_state, moved.from_state
 
 
 def contribution(moved: Moved, counted: set[tuple[str, FunnelCell]]) -> Cells:

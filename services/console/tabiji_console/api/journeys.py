@@ -1,33 +1,194 @@
-"""Journeys: the list of them, and each one's map."""
+"""Journeys: the list of them, and each one's map with live counts."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Annotated, Any
+from urllib.parse import quote
 
-from fastapi import APIRouter
-from fastapi.responses import Response
+import msgspec
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import Response, StreamingResponse
 
-from tabiji_console.api.visit import Missing, Visiting
+from tabiji_console import metrics
+from tabiji_console.api.visit import Missing, Visit, Visiting
+from tabiji_console.domain import figures, mapsvg, signs
+from tabiji_console.domain.lift import Lift, lift
+from tabiji_console.domain.road import Arm, Road, road
+from tabiji_console.domain.source import lines_of
+from tabiji_console.ports import Away, Declined, LoginNeeded, NotAllowed
 
 router = APIRouter()
+
+Row = Mapping[str, Any]
+Name = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9-]*$", max_length=100)]
+State = Annotated[str, Query(max_length=100)]
+VIEWS = ("journey_funnel", "journey_flow", "message_outcomes")
+WAITING_SHOWN = 6
+LONGEST_STREAM = 3600.0
 
 
 @router.get("/journeys")
 async def listing(visit: Visiting) -> Response:
-    """Every journey of the shop, with how many people are where."""
+    """Every journey of the shop, with how many people are where and how many reached the goal."""
     services = visit.services
-    found, standing = await asyncio.gather(
+    found, standing, funnel = await asyncio.gather(
         services.ask("journey", "/v1/journeys", {"workspace": visit.workspace}),
         visit.maybe(services.ask("journey", "/v1/conservation")),
+        visit.maybe(services.ask("analytics", "/v1/views/journey_funnel", {"workspace": visit.workspace})),
     )
     rows = {} if isinstance(standing, Missing) else _by_journey(standing["journeys"], visit.workspace)
-    return visit.page("journeys.html", "journeys", journeys=found["journeys"], standing=rows)
+    goals = {} if isinstance(funnel, Missing) else _goals(funnel["rows"])
+    return visit.page("journeys.html", "journeys", journeys=found["journeys"], standing=rows, goals=goals)
 
 
-def _by_journey(rows: list[dict[str, Any]], workspace: str) -> dict[str, dict[str, Any]]:
+@router.get("/journeys/{journey}")
+async def one(visit: Visiting, journey: Name, state: State = "", version: int | None = None) -> Response:
+    """A journey's map, its figures by step, one state's people, and the document it was made from."""
+    services, workspace = visit.services, visit.workspace
+    found, standing, *views = await asyncio.gather(
+        services.ask("journey", f"/v1/journeys/{quote(journey)}", {"workspace": workspace, "version": version}),
+        visit.maybe(services.ask("journey", "/v1/conservation")),
+        *(visit.maybe(services.ask("analytics", f"/v1/views/{name}", {"workspace": workspace})) for name in VIEWS),
+    )
+    away = next((view for view in views if isinstance(view, Missing)), None)
+    drawn = road(found, found["shown"], *([] if isinstance(view, Missing) else view["rows"] for view in views))
+    chosen = drawn.stop(state)
+    waiting = None
+    if chosen is not None and chosen.waiting:
+        asked = {"workspace": workspace, "version": found["shown"], "limit": WAITING_SHOWN}
+        path = f"/v1/journeys/{quote(journey)}/states/{quote(state)}"
+        waiting = await visit.maybe(services.ask("journey", path, asked))
+    query = f"&version={version}" if version is not None else ""
+    title = visit.say("journeys.road")
+    picture = signs.picture(drawn, visit.lang, title, chosen=state, query=query)
+    kept = None if isinstance(standing, Missing) else _by_journey(standing["journeys"], workspace).get(journey)
+    compared = lift(drawn.treated.converted, drawn.treated.people, drawn.holdout.converted, drawn.holdout.people)
+    return visit.page(
+        "journey.html",
+        "journeys",
+        journey=found,
+        road=drawn,
+        away=away,
+        maps=[mapsvg.draw(picture), mapsvg.draw(picture, upright=True)] if drawn.stops else [],
+        kept=kept,
+        chosen=chosen,
+        waiting=waiting,
+        now=figures.instant(found["now"]),
+        lift=compared,
+        comparable=bool(drawn.treated.people and drawn.holdout.people),
+        span=_span_of(compared),
+        query=query,
+        within=_within(visit, found["goal"]),
+        file=next((row["file"] for row in found["versions"] if row["version"] == found["shown"]), ""),
+        source=lines_of(found["source"], state),
+        title_of=lambda stop: signs.title_in(drawn, stop, visit.lang),
+        icon_of=signs.icon_of,
+        note_of=lambda stop: signs.note_of(stop, visit.lang),
+        stream=f"/journeys/{quote(journey)}/live?version={found['shown']}",
+    )
+
+
+@router.get("/journeys/{journey}/live")
+async def live(visit: Visiting, journey: Name, version: int) -> Response:
+    """New counts as they come, as server-sent events; ``stale`` while the journey service is away."""
+    first = await _counts(visit, journey, version)
+
+    async def told() -> AsyncIterator[str]:
+        metrics.STREAMS.inc()
+        try:
+            async for line in _stream(visit, journey, version, first):
+                yield line
+        finally:
+            metrics.STREAMS.dec()
+
+    return StreamingResponse(told(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+async def _stream(visit: Visit, journey: str, version: int, first: Row) -> AsyncIterator[str]:
+    known = first
+    every = visit.house.settings.console_live_seconds
+    for _ in range(int(LONGEST_STREAM / every)):
+        yield f"data: {msgspec.json.encode(_message(visit, known)).decode()}\n\n"
+        await asyncio.sleep(every)
+        try:
+            now = await _counts(visit, journey, version)
+        except (Away, Declined, NotAllowed):
+            yield "event: stale\ndata: {}\n\n"
+            continue
+        except LoginNeeded:
+            return
+        known = {**now, "moves": _moves(known["ways"], now["ways"])}
+
+
+async def _counts(visit: Visit, journey: str, version: int) -> dict[str, Any]:
+    """Who waits where, and who reached the goal."""
+    services, asked = visit.services, {"workspace": visit.workspace}
+    found, *views = await asyncio.gather(
+        services.ask("journey", f"/v1/journeys/{quote(journey)}", {**asked, "version": version}),
+        *(services.ask("analytics", f"/v1/views/{name}", asked) for name in VIEWS),
+    )
+    drawn = road(found, version, *(view["rows"] for view in views))
+    ways = {f"{way.source}>{way.target}": way.people for way in drawn.ways}
+    ways |= {f"{stop.name}>goal": stop.converted for stop in drawn.stops}
+    return {"road": drawn, "now": found["now"], "counts": found["counts"], "ways": ways, "moves": []}
+
+
+def _moves(before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
+    return [way for way, people in after.items() if people > before.get(way, 0)]
+
+
+def _message(visit: Visit, known: Row) -> Row:
+    """The figures of a page by the ids that they have in it."""
+    drawn: Road = known["road"]
+    ids = {f"waiting.{stop.name}": figures.number(stop.waiting) for stop in drawn.stops}
+    ids |= {
+        f"count.{stop.name}": figures.number(stop.sent if stop.kind == "send" else stop.reached) for stop in drawn.stops
+    }
+    ids |= {f"goal.{stop.name}": figures.number(stop.converted) for stop in drawn.stops}
+    people = drawn.treated.people + drawn.holdout.people
+    by = {status: _sum(known["counts"], status) for status in ("waiting", "finished", "exited")}
+    ids |= {f"all.{status}": figures.number(count) for status, count in by.items()}
+    ids |= {"all.entered": figures.number(sum(by.values())), "entered": figures.number(people)}
+    ids |= {"goal": figures.number(drawn.converted)}
+    ids["clock"] = figures.clock(figures.instant(known["now"]), visit.zone)
+    return {"ids": ids, "moves": known["moves"]}
+
+
+def _within(visit: Visit, goal: Row | None) -> str:
+    return figures.span(timedelta(seconds=goal["within"]), visit.lang) if goal else ""
+
+
+def _sum(counts: Sequence[Row], status: str) -> int:
+    return sum(row["enrollments"] for row in counts if row["status"] == status)
+
+
+def _span_of(compared: Lift) -> tuple[float, float, float, float]:
+    """Where zero, both ends and the middle of the interval are on a line from 0 to 100."""
+    low, high = min(compared.low, 0.0), max(compared.high, 0.0)
+    wide = (high - low) or 1.0
+    zero, begin, end, middle = (
+        6 + 88 * (at - low) / wide for at in (0.0, compared.low, compared.high, compared.difference)
+    )
+    return zero, begin, end, middle
+
+
+def _by_journey(rows: Sequence[Row], workspace: str) -> dict[str, dict[str, Any]]:
     return {
         row["journey"]: {**row, "left": sum(row["exited"].values()), "lost": abs(row["balance"]) + row["stuck"]}
         for row in rows
         if row["workspace"] == workspace
     }
+
+
+def _goals(rows: Sequence[Row]) -> dict[str, Arm]:
+    """By journey, all versions and both arms together: who entered, and who reached the goal."""
+    found: dict[str, Arm] = {}
+    for row in rows:
+        arm = found.get(row["journey"], Arm(0, 0))
+        entered = row["enrollments"] if row["step"] == "entered" else 0
+        converted = row["enrollments"] if row["step"] == "converted" else 0
+        found[row["journey"]] = Arm(arm.people + entered, arm.converted + converted)
+    return found

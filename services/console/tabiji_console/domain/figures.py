@@ -35,6 +35,11 @@ def points(value: float | None) -> str:
     return DASH if value is None else f"{100 * value:+.1f}pt".replace("-", "\N{MINUS SIGN}")
 
 
+def plain(value: float) -> str:
+    """With one decimal, and a minus sign that is one."""
+    return f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
+
+
 def digits_of(currency: str) -> int:
     """How many digits the minor unit of a currency has (ISO 4217)."""
     return 0 if currency in _WHOLE else 3 if currency in _THOUSANDTHS else 2

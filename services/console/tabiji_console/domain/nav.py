@@ -16,7 +16,10 @@ class Place:
     letter: str
 
 
-PLACES = (Place("journeys", "/journeys", "route", "j"),)
+PLACES = (
+    Place("journeys", "/journeys", "route", "j"),
+    Place("ltv", "/ltv", "chart-line", "l"),
+)
 
 
 def within(path: str, otherwise: str = "/") -> str:

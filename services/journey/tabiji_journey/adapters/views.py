@@ -7,6 +7,9 @@ from typing import Any
 
 import asyncpg
 
+from tabiji_common.topics import split_key
+from tabiji_journey.domain.outline import outline_of
+
 Row = dict[str, Any]
 
 _JOURNEYS = """
@@ -16,7 +19,13 @@ JOIN journey_version v USING (workspace, journey, version) WHERE s.workspace = $
 _VERSIONS = """
 SELECT version, published_at, file FROM journey_version WHERE workspace = $1 AND journey = $2 ORDER BY version
 """
-_SOURCE = "SELECT source FROM journey_version WHERE workspace = $1 AND journey = $2 AND version = $3"
+_SOURCE = "SELECT source, file FROM journey_version WHERE workspace = $1 AND journey = $2 AND version = $3"
+_WAITING_IN = """
+SELECT e.id AS enrollment, e.customer, e.version, e.entered_at, t.due_at AS next_due, t.kind AS waits_for
+FROM timer t JOIN enrollment e ON e.id = t.enrollment
+WHERE t.journey = (SELECT number FROM journey_state WHERE workspace = $1 AND journey = $2)
+  AND e.state = $3 AND ($4::int IS NULL OR e.version = $4) ORDER BY t.due_at, e.id LIMIT $5
+"""
 _COUNTS = """
 SELECT version, status, state, reason, sum(n)::bigint AS enrollments FROM state_count
 WHERE workspace = $1 AND journey = $2 GROUP BY 1, 2, 3, 4 HAVING sum(n) <> 0 ORDER BY 1, 2 DESC, 3, 4
@@ -70,15 +79,28 @@ class Views:
         """Every journey of a workspace as it stands."""
         return [dict(row) for row in await self._pool.fetch(_JOURNEYS, workspace)]
 
-    async def journey(self, workspace: str, journey: str) -> Row | None:
-        """One journey with its versions, its document and its counts by state; ``None`` where there is none."""
+    async def journey(self, workspace: str, journey: str, version: int | None = None) -> Row | None:
+        """One journey with its versions, its counts by state, and one version's document and outline.
+
+        The version is the one that people enter unless another is named; ``None`` where there is none.
+        """
         found = [row for row in await self.journeys(workspace) if row["journey"] == journey]
         if not found:
             return None
-        source = await self._pool.fetchval(_SOURCE, workspace, journey, found[0]["version"])
+        shown = version or found[0]["version"]
+        document = await self._pool.fetchrow(_SOURCE, workspace, journey, shown)
+        if document is None:
+            return None
         versions = await self._pool.fetch(_VERSIONS, workspace, journey)
         counts = await self._pool.fetch(_COUNTS, workspace, journey)
-        return {**found[0], "versions": list(map(dict, versions)), "counts": list(map(dict, counts)), "source": source}
+        rows = {"versions": list(map(dict, versions)), "counts": list(map(dict, counts))}
+        outline = outline_of(document["source"], shown, document["file"])
+        return {**found[0], **rows, "shown": shown, "source": document["source"], **outline}
+
+    async def waiting_in(self, workspace: str, journey: str, state: str, version: int | None, limit: int) -> list[Row]:
+        """Who waits in a state, those first whose timer is due first; the customer as the shop's id."""
+        rows = await self._pool.fetch(_WAITING_IN, workspace, journey, state, version, limit)
+        return [{**row, "customer": split_key(row["customer"])[1]} for row in rows]
 
     async def enrollments(self, customer_key: str, limit: int = 100) -> list[Row]:
         """A customer's enrollments, the latest first, each with every move and the reason for it."""

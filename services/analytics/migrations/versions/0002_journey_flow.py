@@ -1,0 +1,17 @@
+"""The view journey_flow, filled from the facts that there are under no process's p."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+VIEWS = Path(__file__).parents[1] / "0002_flow.sql"
+
+
+def upgrade() -> None:
+    for statement in VIEWS.read_text("utf-8").split(";\n\n"):
+        op.execute(statement.strip().removesuffix(";"))
