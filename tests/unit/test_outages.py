@@ -18,6 +18,7 @@ from tabiji_common.clock import SteppedClock
 from tabiji_common.commands import UnparkAnalytics, UnparkDispatch
 from tabiji_common.errors import Retry
 from tabiji_common.topics import ANALYTICS_COMMANDS, DISPATCH_COMMANDS, Record
+from tabiji_dispatch.adapters.postgres_customers import PostgresCustomers
 from tabiji_dispatch.adapters.postgres_desk import PostgresDesk
 from tabiji_dispatch.adapters.restore import RestoreWatch
 from tabiji_dispatch.api import build_app
@@ -62,13 +63,17 @@ def journey(pool: Any) -> FastAPI:
 
 
 def dispatch(pool: Any) -> FastAPI:
-    app = build_app(PostgresDesk(pool, "s"), RestoreWatch(pool, CLOCK, 1), Silent().append, CLOCK, lambda: None)
+    unused: Any = None
+    customers = PostgresCustomers(pool, "s", unused)
+    app = build_app(
+        PostgresDesk(pool, "s"), RestoreWatch(pool, CLOCK, 1), Silent().append, CLOCK, lambda: None, customers
+    )
     parked.add_routes(app, pool, Silent().append, CLOCK, DISPATCH_COMMANDS, UnparkDispatch)
     return app
 
 
 def analytics(pool: Any) -> FastAPI:
-    app = create_app(AnalyticsSettings(), AnalyticsViews(pool, pool), pool)
+    app = create_app(AnalyticsSettings(), AnalyticsViews(pool, pool), pool, CLOCK)
     parked.add_routes(app, pool, Silent().append, CLOCK, ANALYTICS_COMMANDS, UnparkAnalytics)
     return app
 

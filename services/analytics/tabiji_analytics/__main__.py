@@ -34,7 +34,7 @@ def main() -> None:
         patient = await connect_pool(settings.postgres_dsn, service.name, size=2, patient=True)
         await settle(patient, settings.zones)
         service.stateful(Projection(books()), INPUTS)
-        app = create_app(settings, Views(service.pool, patient), patient)
+        app = create_app(settings, Views(service.pool, patient), patient, service.clock)
         parked.add_routes(
             app,
             service.pool,

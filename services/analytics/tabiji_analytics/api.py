@@ -1,4 +1,4 @@
-"""GET /v1/views, /v1/views/{name}, /v1/drift, POST /v1/recompute: what the views hold, and whether it is true."""
+"""Views, a day, a customer's facts, and POST /v1/recompute: what the views hold, and whether it is true."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -13,18 +14,33 @@ import asyncpg
 import msgspec
 from fastapi import FastAPI, Response
 
+from tabiji_analytics.adapters.days import Days
 from tabiji_analytics.adapters.recompute import recompute
 from tabiji_analytics.adapters.views import Row, Views
 from tabiji_analytics.domain.catalog import VIEWS, View
 from tabiji_analytics.settings import AnalyticsSettings
+from tabiji_common.clock import Clock
+from tabiji_common.identity import closed_id
 from tabiji_common.web import Refused, install_errors
 
+MOST_DISTANT = date(1900, 1, 1), date(2199, 12, 31)
 
-def create_app(settings: AnalyticsSettings, views: Views, patient: asyncpg.Pool[Any]) -> FastAPI:
+
+def create_app(settings: AnalyticsSettings, views: Views, patient: asyncpg.Pool[Any], clock: Clock) -> FastAPI:
     """The HTTP API; ``patient`` is a pool without the short timeouts."""
     app = FastAPI(title="Tabiji analytics", version="1", description=__doc__)
     install_errors(app)
     one_at_a_time = asyncio.Lock()
+    people = Days(patient)
+    _add_day(app, settings, people, clock)
+
+    @app.get("/v1/customers/{workspace}/{customer:path}/facts")
+    async def facts(workspace: str, customer: str) -> Response:
+        """A customer's orders, refunds, campaign visits and reactions to messages, the newest 300 of each."""
+        _check_text(workspace + customer)
+        customer = closed_id(customer, settings.workspace_secret, workspace)
+        told = await people.facts(workspace, customer)
+        return _json({"workspace": workspace, "customer": customer, **told})
 
     @app.get("/v1/views")
     async def listing() -> Response:
@@ -45,8 +61,7 @@ def create_app(settings: AnalyticsSettings, views: Views, patient: asyncpg.Pool[
             raise Refused(404, f"must be one of {', '.join(VIEWS)}", "name")
         zone = _zone(tz or settings.timezone)
         whose = workspace or settings.workspace
-        if "\0" in whose:
-            raise Refused(400, "must be text without NUL", "workspace")
+        _check_text(whose)
         try:
             rows = await views.rows(asked, whose, zone, currency.upper() or None)
         except asyncpg.InvalidParameterValueError as error:  # Python knows more zones than it may
@@ -64,6 +79,27 @@ def create_app(settings: AnalyticsSettings, views: Views, patient: asyncpg.Pool[
             return _json((await recompute(patient)).plain())
 
     return app
+
+
+def _add_day(app: FastAPI, settings: AnalyticsSettings, days: Days, clock: Clock) -> None:
+    @app.get("/v1/day")
+    async def day(tz: str = "", day: date | None = None, workspace: str = "") -> Response:
+        """What happened on a ``day`` of ``tz`` (else today in the workspace's zone): orders, messages, moves."""
+        zone = ZoneInfo(_zone(tz or settings.timezone))
+        whose = workspace or settings.workspace
+        _check_text(whose)
+        now = clock.now()
+        which = day or now.astimezone(zone).date()
+        if not MOST_DISTANT[0] <= which <= MOST_DISTANT[1]:
+            raise Refused(400, "must be a day of this age", "day")
+        since, until = (datetime.combine(which + timedelta(days=n), time(), zone) for n in (0, 1))
+        told = await days.between(whose, since, until)
+        return _json({"workspace": whose, "zone": zone.key, "day": which, "since": since, "now": now, **told})
+
+
+def _check_text(workspace: str) -> None:
+    if "\0" in workspace:
+        raise Refused(400, "must be text without NUL", "workspace")
 
 
 def _zone(name: str) -> str:

@@ -19,6 +19,7 @@ from tabiji_dispatch.adapters.postgres_announcements import PostgresAnnouncement
 from tabiji_dispatch.adapters.postgres_brakes import PostgresBrakes
 from tabiji_dispatch.adapters.postgres_claims import PostgresClaims
 from tabiji_dispatch.adapters.postgres_contacts import PostgresContacts
+from tabiji_dispatch.adapters.postgres_customers import Looks, PostgresCustomers
 from tabiji_dispatch.adapters.postgres_desk import PostgresDesk
 from tabiji_dispatch.adapters.postgres_detours import PostgresDetours
 from tabiji_dispatch.adapters.postgres_intake import PostgresIntake
@@ -98,7 +99,8 @@ async def build(service: Service) -> None:
     )
     lanes = {one.name: (terms.carriers[one.name], provider_of(one, clock)) for one in settings.carriers()}
     couriers = CourierPool(lanes, clock, service.wake)
-    pipeline = Dispatch(store, couriers, TemplateFolder(settings.templates), terms, clock)
+    templates = TemplateFolder(settings.templates)
+    pipeline = Dispatch(store, couriers, templates, terms, clock)
     settler = Settler(truth, terms.carriers, clock, secret)
     couriers.deliver_to(settler.add)
     settler.tell(couriers.settled, pipeline.settled, service.wake)
@@ -116,7 +118,8 @@ async def build(service: Service) -> None:
     service.stateful(pipeline, INPUTS, inbox=ONCE)
     service.background(settle)
     service.background(restore.run)
-    app = build_app(PostgresDesk(pool, secret), restore, service.producer.append, clock, service.wake)
+    customers = PostgresCustomers(pool, secret, Looks(templates, terms.shop))
+    app = build_app(PostgresDesk(pool, secret), restore, service.producer.append, clock, service.wake, customers)
     parked.add_routes(app, pool, service.producer.append, clock, DISPATCH_COMMANDS, UnparkDispatch, secret)
     service.http(app)
 

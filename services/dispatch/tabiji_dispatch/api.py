@@ -13,6 +13,7 @@ from tabiji_common.commands import Settle
 from tabiji_common.guard import tell, who
 from tabiji_common.topics import DISPATCH_COMMANDS, Record, derived_id
 from tabiji_common.web import Refused, install_errors
+from tabiji_dispatch.adapters.postgres_customers import PostgresCustomers
 from tabiji_dispatch.adapters.postgres_desk import PostgresDesk, Row
 from tabiji_dispatch.adapters.restore import RestoreWatch
 from tabiji_dispatch.domain.ledger import Move, State, after
@@ -65,12 +66,18 @@ class ByRequest(BaseModel):
 
 
 def build_app(
-    desk: PostgresDesk, restore: RestoreWatch, append: Append, clock: Clock, wake: Callable[[], None]
+    desk: PostgresDesk,
+    restore: RestoreWatch,
+    append: Append,
+    clock: Clock,
+    wake: Callable[[], None],
+    customers: PostgresCustomers,
 ) -> FastAPI:
-    """The service's API. Nothing in it shows an address, a name or a message's text."""
+    """The service's API. Nothing in it shows an address, a name or a message's text, but for a message's preview."""
     app = FastAPI(title="Tabiji dispatch", version="1")
     install_errors(app)
     _deliveries(app, desk)
+    _customers(app, customers)
     _unknown(app, desk, append, clock)
     _switches(app, desk, clock, wake)
     _suppressions(app, desk, clock)
@@ -102,6 +109,21 @@ def _deliveries(app: FastAPI, desk: PostgresDesk) -> None:
     async def counts(workspace: str | None = None) -> list[Row]:
         """Messages by journey, sending state, channel, state and reason."""
         return await desk.counts(workspace)
+
+
+def _customers(app: FastAPI, customers: PostgresCustomers) -> None:
+    @app.get("/v1/deliveries/{key}/preview")
+    async def preview(key: str) -> Row:
+        """How the message reads, without live links; ``frozen`` where it is what goes out, else filled in again."""
+        row = await customers.preview(key)
+        if row is None:
+            raise Refused(404, "no such message", "key")
+        return row
+
+    @app.get("/v1/customers/{workspace}/{customer:path}/contact")
+    async def contact(workspace: str, customer: str) -> Row:
+        """Consents, the channels that have an address, and where it is suppressed; no address is shown."""
+        return await customers.contact(workspace, customer)
 
 
 def _unknown(app: FastAPI, desk: PostgresDesk, append: Append, clock: Clock) -> None:

@@ -123,6 +123,13 @@ def _customer_routes(app: FastAPI, views: Views, producer: Commands, clock: Cloc
         rows = await views.enrollments(customer_key(workspace, customer))
         return _json({"workspace": workspace, "customer": customer, "enrollments": rows})
 
+    @app.get("/v1/customers/{workspace}/{customer:path}/events")
+    async def events(workspace: str, customer: str) -> Response:
+        """The latest event of each kind, cart and order that a journey looks back at."""
+        customer = closed_id(customer, secret, workspace)
+        found = await views.events(customer_key(workspace, customer))
+        return _json({"workspace": workspace, "customer": customer, **found})
+
     @app.post("/v1/customers/{workspace}/{customer:path}/{verb}", status_code=202)
     async def command(workspace: str, customer: str, verb: str, request: Request) -> Response:
         """Ask for exit, enroll, pause or unpark: 202 once it is in the log, in order with the customer's events.

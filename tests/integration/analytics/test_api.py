@@ -13,8 +13,9 @@ from tabiji_analytics.adapters.views import Views
 from tabiji_analytics.api import create_app
 from tabiji_analytics.domain.catalog import VIEWS
 from tabiji_analytics.settings import AnalyticsSettings
+from tabiji_common.clock import SteppedClock
 from tests.integration.analytics.test_messages_and_journeys import moved, outcome
-from tests.integration.analytics.yard import Yard, order
+from tests.integration.analytics.yard import Yard, at, order
 
 LIFE = [
     order("ann", "1", "2024-01-31T20:00", 100),
@@ -29,7 +30,9 @@ LIFE = [
 @pytest.fixture
 async def http(yard: Yard) -> AsyncIterator[httpx.AsyncClient]:
     await yard.feed(LIFE)
-    app = create_app(AnalyticsSettings(), Views(yard.pool, yard.patient), yard.patient)
+    app = create_app(
+        AnalyticsSettings(), Views(yard.pool, yard.patient), yard.patient, SteppedClock(at("2024-01-12T10:00"))
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://analytics") as client:
         yield client
 
@@ -85,6 +88,10 @@ async def test_a_currency_and_a_workspace_can_be_asked_for(http: httpx.AsyncClie
         ("/v1/views/new_vs_existing?tz=%00", 400, "tz"),
         ("/v1/views/new_vs_existing?format=xml", 422, "query.format"),
         ("/v1/views/new_vs_existing?workspace=%00", 400, "workspace"),
+        ("/v1/day?workspace=%00", 400, "workspace"),
+        ("/v1/day?tz=Asia/Atlantis", 400, "tz"),
+        ("/v1/day?day=yesterday", 422, "query.day"),
+        ("/v1/day?day=9999-12-31", 400, "day"),
     ],
 )
 async def test_a_wrong_question_is_refused_with_its_field(
@@ -107,3 +114,61 @@ async def test_drift_is_told_cell_by_cell(http: httpx.AsyncClient, yard: Yard) -
     assert told["drift"] > 0
     assert told["views"]["repeat_purchase"]["drift"] == told["drift"]
     assert told["differences"][0]["view"] == "repeat_purchase"
+
+
+async def test_a_day_is_the_shops_and_tells_new_customers_from_existing_ones(
+    http: httpx.AsyncClient, yard: Yard
+) -> None:
+    await yard.feed([order("ann", "9", "2024-01-12T14:59", 50), order("ann", "10", "2024-01-12T15:00", 70)])
+    today = (await http.get("/v1/day")).json()
+
+    assert (today["day"], today["zone"]) == ("2024-01-12", "Asia/Tokyo")
+    assert today["orders"] == [
+        {
+            "currency": "JPY",
+            "orders": 1,
+            "sales_minor": 50,
+            "new_customers": 1,
+            "existing_customers": 0,
+            "new_sales_minor": 50,
+            "existing_sales_minor": 0,
+        },
+        {
+            "currency": "USD",
+            "orders": 1,
+            "sales_minor": 30,
+            "new_customers": 1,
+            "existing_customers": 0,
+            "new_sales_minor": 30,
+            "existing_sales_minor": 0,
+        },
+    ]
+    [next_day] = (await http.get("/v1/day?day=2024-01-13")).json()["orders"]
+    assert (next_day["existing_customers"], next_day["existing_sales_minor"], next_day["new_customers"]) == (1, 70, 0)
+    assert (await http.get("/v1/day?workspace=nobody")).json()["orders"] == []
+
+
+async def test_a_days_messages_count_by_their_truth_and_what_was_sent_twice_is_told(
+    http: httpx.AsyncClient, yard: Yard
+) -> None:
+    await yard.feed([outcome("unknown", "m2"), outcome("sent", "m2", 2), outcome("suppressed", "m3", reason="cap")])
+    day = (await http.get("/v1/day?day=2024-01-10")).json()
+
+    assert {(row["state"], row["reason"], row["messages"]) for row in day["messages"]} == {
+        ("sent", "", 2),
+        ("suppressed", "cap", 1),
+    }
+    assert day["moves"] == [{"journey": "f2", "what": "entered", "enrollments": 1}]
+    assert day["doubled"] == 0
+    await yard.feed([outcome("sent", "m2", 1)])
+    assert (await http.get("/v1/day?day=2024-01-10")).json()["doubled"] == 1
+
+
+async def test_a_customers_facts_are_told_newest_first(http: httpx.AsyncClient) -> None:
+    told = (await http.get("/v1/customers/demo/ann/facts")).json()
+    assert [(row["order_id"], row["amount_minor"], row["cancelled"]) for row in told["orders"]] == [
+        ("2", 200, False),
+        ("1", 100, False),
+    ]
+    assert (told["refunds"], told["touches"], told["reactions"]) == ([], [], [])
+    assert (await http.get("/v1/customers/other/ann/facts")).json()["orders"] == []

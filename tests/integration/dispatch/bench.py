@@ -20,6 +20,7 @@ from tabiji_dispatch.adapters.postgres_announcements import PostgresAnnouncement
 from tabiji_dispatch.adapters.postgres_brakes import PostgresBrakes
 from tabiji_dispatch.adapters.postgres_claims import PostgresClaims
 from tabiji_dispatch.adapters.postgres_contacts import PostgresContacts
+from tabiji_dispatch.adapters.postgres_customers import Looks, PostgresCustomers
 from tabiji_dispatch.adapters.postgres_detours import PostgresDetours
 from tabiji_dispatch.adapters.postgres_intake import PostgresIntake
 from tabiji_dispatch.adapters.postgres_quotas import PostgresQuotas
@@ -162,6 +163,11 @@ class Bench:
 
 
 _offsets: dict[str, int] = {}
+
+
+def customers_of(bench: Bench) -> PostgresCustomers:
+    """What its API knows of customers."""
+    return PostgresCustomers(bench.pool, SECRET, Looks(TemplateFolder(TEMPLATES), bench.terms.shop))
 
 
 def received(topic: Topic[Any], body: Any, id_: str, *, at: datetime = NOON, mode: Mode = Mode.LIVE) -> Received:

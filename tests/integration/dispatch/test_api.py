@@ -12,7 +12,7 @@ from tabiji_common.topics import Record
 from tabiji_dispatch.adapters.postgres_desk import PostgresDesk
 from tabiji_dispatch.adapters.restore import RestoreWatch
 from tabiji_dispatch.api import build_app
-from tests.integration.dispatch.bench import SECRET, Bench, known, received, send
+from tests.integration.dispatch.bench import SECRET, Bench, customers_of, known, received, send
 from tests.integration.dispatch.scripted import Script
 from tests.integration.dispatch.test_ledger_rules import smtp_at
 
@@ -24,7 +24,9 @@ class Desk:
         self.bench = bench
         self.appended: list[Record[Any]] = []
         watch = RestoreWatch(bench.pool, bench.clock, 1)
-        app = build_app(PostgresDesk(bench.pool, SECRET), watch, self.append, bench.clock, lambda: None)
+        app = build_app(
+            PostgresDesk(bench.pool, SECRET), watch, self.append, bench.clock, lambda: None, customers_of(bench)
+        )
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://dispatch")
 
     async def append(self, records: Sequence[Record[Any]]) -> None:
@@ -130,3 +132,30 @@ async def test_restore_mode_is_shown_and_released(desk: Desk) -> None:
     assert (await desk.get("/v1/restore"))["why"] == "timeline"
     assert (await desk.http.post("/v1/restore/release", json={"by": "ops"})).json() == {"released": True}
     assert await desk.get("/v1/restore") == {"restore": False, "why": "", "released_by": "ops"}
+
+
+async def test_a_message_reads_as_it_goes_out_and_holds_no_live_link(desk: Desk) -> None:
+    sent, unknown = [await desk.get(f"/v1/deliveries/{key}/preview") for key in ("m1", "m2")]
+    assert (sent["frozen"], unknown["frozen"]) == (False, True)
+    for shown in (sent, unknown):
+        assert "ご購入ありがとうございます" in shown["subject"]
+        assert "配信停止: #" in shown["text"]
+        assert "127.0.0.1" not in shown["html"] + shown["text"]
+        assert "さま、旅路の店です。" in shown["html"]
+    await desk.bench.turn(send("m5", "c1", template="f2/nothing"))
+    gone = await desk.get("/v1/deliveries/m5/preview")
+    assert (gone["text"], gone["problem"]) == ("", "template f2/nothing has no body")
+    assert (await desk.http.get("/v1/deliveries/no/preview")).status_code == 404
+
+
+async def test_a_customers_consents_and_ways_are_shown_and_no_address(desk: Desk) -> None:
+    body = {"workspace": "demo", "channel": "email", "address": "c1@example.com", "scope": "marketing"}
+    await desk.http.post("/v1/suppressions", json=body)
+    answer = await desk.http.get("/v1/customers/demo/c1/contact")
+    shown = answer.json()
+    assert (shown["known"], shown["channels"]) == (True, ["email"])
+    assert [(one["channel"], one["given"]) for one in shown["consents"]] == [("email", True)]
+    assert [(one["channel"], one["scope"]) for one in shown["suppressed"]] == [("email", "marketing")]
+    assert "example.com" not in answer.text
+    stranger = await desk.get("/v1/customers/demo/nobody/contact")
+    assert (stranger["known"], stranger["consents"], stranger["erased_at"]) == (False, [], None)

@@ -8,7 +8,7 @@ import httpx
 from tabiji_dispatch.adapters.postgres_desk import PostgresDesk
 from tabiji_dispatch.api import build_app
 from tabiji_dispatch.domain.claim import Rules
-from tests.integration.dispatch.bench import NOON, SECRET, Bench, known, send
+from tests.integration.dispatch.bench import NOON, SECRET, Bench, customers_of, known, send
 
 
 async def released(bench: Bench, **key: str) -> None:
@@ -18,7 +18,7 @@ async def released(bench: Bench, **key: str) -> None:
         return
 
     unused: Any = None
-    app = build_app(PostgresDesk(bench.pool, SECRET), unused, append, bench.clock, lambda: None)
+    app = build_app(PostgresDesk(bench.pool, SECRET), unused, append, bench.clock, lambda: None, customers_of(bench))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk") as client:
         shown = [row for row in (await client.get("/v1/brakes")).json() if row["released_at"] is None]
         assert [(row["kind"], row["workspace"], row["name"]) for row in shown] == [

@@ -202,3 +202,14 @@ async def test_a_customer_is_named_as_the_shop_knows_it(http: httpx.AsyncClient,
     assert shown["customer"] == hidden
     assert (await http.post("/v1/customers/w/Hanako@Example.com/unpark")).status_code == 202
     assert log.records[-1].key == f"w:{hidden}"
+
+
+async def test_what_is_remembered_of_a_customers_events_is_told_once_each(desk: Desk, http: httpx.AsyncClient) -> None:
+    await desk.takes(received(cart("c", "ann/1"), "added", MONDAY))  # no journey looks back at it
+    await desk.takes(received(order("1", customer="ann/1", cart_id="c"), "buy", after(hours=5)))
+    told = (await http.get("/v1/customers/w/ann%2F1/events")).json()
+    assert [(event["id"], event["type"], event["order_id"]) for event in told["events"]] == [
+        ("buy", "order_completed", "1")
+    ]
+    nobody = (await http.get("/v1/customers/w/nobody/events")).json()
+    assert (nobody["events"], nobody["forgotten"], nobody["merged_into"]) == ([], 0, "")

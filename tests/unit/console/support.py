@@ -29,7 +29,11 @@ EMPTY: dict[Key, Any] = {
             *("ltv_by_medium", "retention_monthly", "new_vs_existing"),
         )
     },
+    ("analytics", "/v1/day"): {"day": "2026-11-24", "now": "2026-11-24T06:12:40Z", "orders": [], "messages": []}
+    | {"moves": [], "doubled": 0},
+    ("ingest_admin", "/metrics"): "",
     ("analytics_admin", "/metrics"): "",
+    ("dispatch_admin", "/metrics"): "",
 }
 
 

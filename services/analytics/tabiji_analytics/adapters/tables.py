@@ -92,6 +92,7 @@ transition_fact = sa.Table(
     sa.Column("seq", sa.Integer, nullable=False, comment="Counts the enrollment's transitions from 1"),
     sa.Index("transition_fact_customer", "workspace", "customer"),
     sa.Index("transition_fact_enrollment", "enrollment"),
+    sa.Index("transition_fact_day", "occurred_at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
     comment="Moves of enrollments",
 )
 outcome_fact = sa.Table(
@@ -114,6 +115,7 @@ outcome_fact = sa.Table(
     sa.Column("sent_after_exit", sa.Boolean, nullable=False),
     sa.Index("outcome_fact_customer", "workspace", "customer"),
     sa.Index("outcome_fact_message", "message_key"),
+    sa.Index("outcome_fact_day", "occurred_at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
     comment="Everything said of what became of a message; the latest truth counts",
 )
 merged = sa.Table(

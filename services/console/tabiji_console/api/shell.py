@@ -7,12 +7,11 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from tabiji_console.adapters.pages import STATIC, StaticPages
 from tabiji_console.api.visit import LANG, THEME, THEMES, YEAR, Forged, Form, Visiting, visit_of
-from tabiji_console.domain.nav import PLACES
 from tabiji_console.domain.words import LANGUAGES
 from tabiji_console.ports import Away, Declined, LoginNeeded, NotAllowed
 
@@ -20,11 +19,6 @@ from tabiji_console.ports import Away, Declined, LoginNeeded, NotAllowed
 def install(app: FastAPI) -> None:
     """Routes of the shell, and the pages for what goes wrong."""
     app.mount("/static", StaticPages(directory=STATIC))
-
-    @app.get("/")
-    async def first() -> Response:
-        """The first page of the menu."""
-        return RedirectResponse(PLACES[0].path, 307)
 
     @app.post("/look")
     async def look(visit: Visiting, form: Form) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tabiji_console.domain.words import Lang, said
@@ -89,3 +89,8 @@ def clock(at: datetime, zone: str) -> str:
 def instant(text: str) -> datetime:
     """An RFC 3339 instant as a service tells it."""
     return datetime.fromisoformat(text)
+
+
+def since_epoch(seconds: float) -> datetime:
+    """An instant as metrics tell it."""
+    return datetime.fromtimestamp(seconds, UTC)

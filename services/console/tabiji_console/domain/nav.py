@@ -17,7 +17,9 @@ class Place:
 
 
 PLACES = (
+    Place("today", "/", "house", "t"),
     Place("journeys", "/journeys", "route", "j"),
+    Place("customers", "/customers", "user-round", "c"),
     Place("ltv", "/ltv", "chart-line", "l"),
 )
 

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from tabiji_common.topics import split_key
+from tabiji_journey.domain.memory import NOTHING, Memory
 from tabiji_journey.domain.outline import outline_of
 
 Row = dict[str, Any]
@@ -42,6 +43,10 @@ WHERE e.customer = $1 ORDER BY e.entered_at DESC, e.id LIMIT $2
 _HISTORY = """
 SELECT enrollment, seq, kind, at, from_state, to_state, cause, cause_id, reason, message_key FROM transition
 WHERE enrollment = ANY($1::text[]) ORDER BY enrollment, seq
+"""
+_MEMORY = "SELECT memory::text, merged_into FROM customer WHERE key = $1"
+_VISITS = """
+SELECT id, type, occurred_at FROM anonymous_event WHERE key = $1 ORDER BY occurred_at DESC, n DESC LIMIT $2
 """
 _ENTERED = "SELECT workspace, journey, count(*) AS n FROM entry_ledger GROUP BY 1, 2"
 _STANDING = """
@@ -110,6 +115,16 @@ class Views:
             by_id[move["enrollment"]]["history"].append({k: v for k, v in move.items() if k != "enrollment"})
         return list(by_id.values())
 
+    async def events(self, customer_key: str, limit: int = 100) -> Row:
+        """The latest event of each kind, cart and order that a journey looks back at."""
+        row = await self._pool.fetchrow(_MEMORY, customer_key)
+        memory = Memory.from_json(row["memory"]) if row else NOTHING
+        visits = [dict(visit) for visit in await self._pool.fetch(_VISITS, customer_key, limit)]
+        found = {(seen["id"], seen["type"]): seen for seen in (*visits, *_seen(memory))}
+        newest = sorted(found.values(), key=lambda seen: seen["occurred_at"], reverse=True)
+        merged = (row["merged_into"] or "") if row else ""
+        return {"events": newest, "forgotten": memory.evicted, "merged_into": merged}
+
     async def conservation(self, now: datetime) -> list[Row]:
         """For every journey: entered by the ledger, and where they all are.
 
@@ -126,6 +141,14 @@ class Views:
             counted = await connection.fetch(_COUNTED)
             waiting = await connection.fetch(_WAITING, now - OVERDUE)
         return _balance(entered, standing, counted, waiting)
+
+
+def _seen(memory: Memory) -> list[Row]:
+    return [
+        {"id": seen.id, "type": type_, "occurred_at": seen.occurred_at}
+        | {name: value for name, value in (("order_id", seen.order_id), ("cart_id", seen.cart_id)) if value}
+        for (type_, _), seen in memory.kept.items()
+    ]
 
 
 def _balance(entered: list[Any], standing: list[Any], counted: list[Any], waiting: list[Any]) -> list[Row]:

@@ -1,0 +1,135 @@
+"""Today: what happened, who waits, what was sent and why not, and the promises with their proof."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from tabiji_console.api.live import tell_live
+from tabiji_console.api.visit import Missing, Visit, Visiting
+from tabiji_console.domain import figures, today
+from tabiji_console.domain.gauges import Gauges, read_gauges
+
+router = APIRouter()
+
+SLOWEST = 5.0  # a day's figures are sums over the day: ask for them that often at most
+REASONS_SHOWN = 6
+JOURNEYS_SHOWN = 8
+Told = dict[str, Any]
+
+
+@router.get("/")
+async def page(visit: Visiting) -> Response:
+    """The first page."""
+    return visit.page("today.html", "today", **await _told(visit))
+
+
+@router.get("/live/today")
+async def live(visit: Visiting) -> Response:
+    """The same figures, as they change."""
+    return tell_live(visit, _figures, max(SLOWEST, visit.house.settings.console_live_seconds))
+
+
+@router.get("/promises")
+async def proof(visit: Visiting) -> Response:
+    """What is promised, counted."""
+    day, standing, gauges = await _promised(visit)
+    return visit.page(
+        "promises.html",
+        "today",
+        day=day,
+        standing=standing,
+        drift=gauges,
+        promises=_promises(standing, gauges, day),
+        views=_views(gauges) if isinstance(gauges, Gauges) else [],
+    )
+
+
+@router.post("/promises/drift")
+async def compare(visit: Visiting) -> Response:
+    """Recompute all views now; the figures of the proof are those of this comparison."""
+    await visit.services.ask("analytics", "/v1/drift")
+    return visit.back("/promises#drift")
+
+
+async def gauges_of(visit: Visit, service: str) -> Gauges:
+    """What a service counts."""
+    return read_gauges(await visit.services.read(f"{service}_admin", "/metrics"))
+
+
+async def _promised(visit: Visit) -> tuple[Any, Any, Any]:
+    services = visit.services
+    day, standing, gauges = await asyncio.gather(
+        visit.maybe(services.ask("analytics", "/v1/day", {"workspace": visit.workspace, "tz": visit.zone})),
+        visit.maybe(services.ask("journey", "/v1/conservation")),
+        visit.maybe(gauges_of(visit, "analytics")),
+    )
+    return day, standing, gauges
+
+
+def _promises(standing: Any, gauges: Any, day: Any) -> today.Promises:
+    known = [None if isinstance(one, Missing) else one for one in (standing, gauges, day)]
+    return today.promises(*known)
+
+
+async def _told(visit: Visit) -> Told:
+    """What the page shows."""
+    (day, standing, analytics), journeys, ingest, dispatch = await asyncio.gather(
+        _promised(visit),
+        visit.maybe(visit.services.ask("journey", "/v1/journeys", {"workspace": visit.workspace})),
+        visit.maybe(gauges_of(visit, "ingest")),
+        visit.maybe(gauges_of(visit, "dispatch")),
+    )
+    names = {} if isinstance(journeys, Missing) else {one["journey"]: one["name"] for one in journeys["journeys"]}
+    return {
+        "day": day,
+        "standing": standing,
+        "names": names,
+        "ingest": ingest,
+        "dispatch": dispatch,
+        "messages": day if isinstance(day, Missing) else today.messages(day["messages"]),
+        "waiting": [] if isinstance(standing, Missing) else today.waiting(standing, visit.workspace),
+        "entered": None if isinstance(day, Missing) else today.entered(day),
+        "promises": _promises(standing, analytics, day),
+        "started": _started(ingest, visit.zone),
+        "journeys_shown": JOURNEYS_SHOWN,
+        "reasons_shown": REASONS_SHOWN,
+        "clock": "" if isinstance(day, Missing) else figures.clock(figures.instant(day["now"]), visit.zone),
+    }
+
+
+def _started(gauges: Any, zone: str) -> str:
+    since = gauges.total("process_start_time_seconds") if isinstance(gauges, Gauges) else None
+    return figures.moment(figures.since_epoch(since), zone) if since else figures.DASH
+
+
+def _views(gauges: Gauges) -> list[tuple[str, int, int]]:
+    differ = gauges.by("tabiji_analytics_drift_cells", "view")
+    checked = gauges.by("tabiji_analytics_checked_cells", "view")
+    return [(view, int(cells), int(differ.get(view, 0))) for view, cells in sorted(checked.items())]
+
+
+async def _figures(visit: Visit) -> Mapping[str, str]:
+    """The page's figures by the ids that they have in it."""
+    told = await _told(visit)
+    day, messages, promises = told["day"], told["messages"], told["promises"]
+    ids = {"lost": figures.number(promises.lost), "drift": figures.number(promises.drift)}
+    ids["doubled"] = figures.number(promises.doubled)
+    if isinstance(told["ingest"], Gauges):
+        ids["events"] = figures.number(told["ingest"].total("tabiji_ingest_events_accepted_total") or 0)
+    ids |= {f"waiting.{journey}": figures.number(count) for journey, count in told["waiting"]}
+    if isinstance(day, Missing):
+        return ids
+    ids |= {f"state.{state}": figures.number(count) for state, count in messages.by_state.items()}
+    ids |= {f"why.{state}.{reason}": figures.number(count) for state, reason, count in messages.reasons}
+    for row in day["orders"]:
+        ids |= {
+            f"{row['currency']}.{name}": figures.money(row[name], row["currency"])
+            for name in ("sales_minor", "new_sales_minor", "existing_sales_minor")
+        }
+        ids[f"{row['currency']}.orders"] = figures.number(row["orders"])
+    return ids | {"entered": figures.number(told["entered"]), "clock": told["clock"]}
