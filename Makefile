@@ -27,7 +27,7 @@ run: setup ## the demo on the embedded stack (FULL=1: the whole log; ONCE=1: end
 
 .PHONY: demo-proof
 demo-proof: setup ## the demo three times: plain, slowed down, and with a kill; the tables must agree
-	@$(BIN)/pytest tests/e2e -m long -s
+	@$(BIN)/pytest tests/e2e/test_demo_proof.py -m long -s
 
 .PHONY: check
 check: setup ## format, lint, types, import contracts, unit and architecture tests
@@ -46,6 +46,10 @@ test: check $(VENV)/.browser ## check, then every suite on the real broker and d
 .PHONY: vendor
 vendor: setup ## renew what the console has of npm packages, by the hashes of VENDOR.lock (LATEST=1: the newest)
 	@$(BIN)/python services/console/vendor.py $(if $(LATEST),--latest)
+
+.PHONY: pictures
+pictures: setup $(VENV)/.browser ## take the console's pictures in docs/images anew, of a simulated run
+	@$(BIN)/pytest tests/e2e/console -m long -s
 
 .PHONY: faults
 faults: setup ## the fault suite, resumable (ROW=17: one row; N=30: runs a row; FRESH=1: anew); writes docs/faults.md
