@@ -9,10 +9,11 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from tabiji_console.api.gauging import gauges_of
 from tabiji_console.api.live import tell_live
 from tabiji_console.api.visit import Missing, Visit, Visiting
 from tabiji_console.domain import figures, today
-from tabiji_console.domain.gauges import Gauges, read_gauges
+from tabiji_console.domain.gauges import Gauges
 
 router = APIRouter()
 
@@ -54,11 +55,6 @@ async def compare(visit: Visiting) -> Response:
     """Recompute all views now; the figures of the proof are those of this comparison."""
     await visit.services.ask("analytics", "/v1/drift")
     return visit.back("/promises#drift")
-
-
-async def gauges_of(visit: Visit, service: str) -> Gauges:
-    """What a service counts."""
-    return read_gauges(await visit.services.read(f"{service}_admin", "/metrics"))
 
 
 async def _promised(visit: Visit) -> tuple[Any, Any, Any]:

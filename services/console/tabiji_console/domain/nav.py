@@ -21,6 +21,8 @@ PLACES = (
     Place("journeys", "/journeys", "route", "j"),
     Place("customers", "/customers", "user-round", "c"),
     Place("ltv", "/ltv", "chart-line", "l"),
+    Place("deliveries", "/deliveries", "send", "d"),
+    Place("health", "/health", "activity", "h"),
 )
 
 

@@ -8,14 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from tabiji_console.domain.words import customers, journeys, ltv, reasons, shell, today
+from tabiji_console.domain.words import customers, deliveries, health, journeys, ltv, reasons, shell, today
 
 Lang = Literal["ja", "en"]
 Words = Mapping[str, tuple[str, str]]
 Say = Callable[..., str]
 
 LANGUAGES: tuple[Lang, ...] = ("ja", "en")
-PARTS: tuple[Words, ...] = (shell.WORDS, reasons.WORDS, today.WORDS, journeys.WORDS, customers.WORDS, ltv.WORDS)
+PARTS: tuple[Words, ...] = (
+    shell.WORDS,
+    reasons.WORDS,
+    today.WORDS,
+    journeys.WORDS,
+    customers.WORDS,
+    ltv.WORDS,
+    deliveries.WORDS,
+    health.WORDS,
+)
 WORDS: Words = {key: pair for part in PARTS for key, pair in part.items()}
 
 

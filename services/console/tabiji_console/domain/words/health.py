@@ -1,0 +1,83 @@
+"""Words of the page of health."""
+
+from __future__ import annotations
+
+WORDS = {
+    "health.title": ("稼働状況", "Health"),
+    "health.lead": (
+        "各サービスの遅れ・担当・時計と、立ち止まっているお客様",
+        "How far each service is, what it owns, its clock, and customers who stand still",
+    ),
+    "health.good": ("正常", "Fine"),
+    "health.warn": ("追いついていません", "Behind"),
+    "health.bad": ("停止中", "Stopped"),
+    "health.away": ("応答なし", "No answer"),
+    "health.lag": ("未処理のレコード", "Lag, in records"),
+    "health.owned": ("担当パーティション", "Partitions owned"),
+    "health.due": ("発火待ちのタイマー", "Timers due"),
+    "health.next": ("次のタイマー", "Next timer"),
+    "health.rejected": ("死信（起動から）", "Dead letters since its start"),
+    "health.retries": ("やり直し（起動から）", "Retries since its start"),
+    "health.unpublished": ("未公開の送信箱", "Outbox not published"),
+    "health.durability": ("耐久性", "Durability"),
+    "health.durability.single-broker": ("ブローカー 1 台", "Single broker"),
+    "health.started": ("起動", "Started"),
+    "health.clock": ("時計", "Clock"),
+    "health.stopped.restore": (
+        "データベースが復元または複製されたため、タイマーを止めています（{why}）。",
+        "Timers stand still: the database was restored or cloned ({why}).",
+    ),
+    "health.stopped.clock": (
+        "時計が飛んだため、タイマーを止めています。",
+        "Timers stand still: the clock has leapt.",
+    ),
+    "health.stopped.sends": (
+        "データベースが復元または複製されたため、すべての送信を止めています（{why}）。",
+        "Every send is held: the database was restored or cloned ({why}).",
+    ),
+    "health.release": ("このまま再開…", "Go on…"),
+    "health.standing": ("立ち止まっている人", "Who stands still"),
+    "health.stuck": ("予定のない待機", "Stuck without a timer"),
+    "health.overdue": ("予定より遅れ", "Overdue"),
+    "health.paused": ("一時停止中", "Paused"),
+    "health.parked.count": ("取り置き", "Parked"),
+    "health.parked": ("取り置き中のお客様", "Parked customers"),
+    "health.parked.lead": (
+        "処理のたびにエラーになるため、そのお客様だけを止めて記録を取り置いています。直したあとに再開してください。",
+        "Their records failed again and again, so they alone stand still. Let them go on once the cause is mended.",
+    ),
+    "health.parked.none": ("取り置きはありません", "Nobody is parked"),
+    "health.parked.none.lead": (
+        "エラーの続くお客様がいると、ここにエラーとともに並びます。",
+        "A customer whose records keep failing is listed here with the error.",
+    ),
+    "health.parked.unheard": ("{services} が応答していません", "{services} does not answer"),
+    "health.customer": ("お客様", "Customer"),
+    "health.service": ("サービス", "Service"),
+    "health.error": ("エラー", "Error"),
+    "health.records": ("件数", "Records"),
+    "health.since": ("いつから", "Since"),
+    "health.unpark": ("再開", "Go on"),
+    "health.letters": ("死信", "Dead letters"),
+    "health.letters.lead": (
+        (
+            "どうやっても適用できない記録は <topic>.<service>.dlq に理由とともに移し、お客様は先へ進みます。"
+            "中身の確認と再投入はこの画面ではできません。コマンドで行います（docs/operations.md）。"
+        ),
+        (
+            "A record that can never apply is moved to <topic>.<service>.dlq with the reason, and its customer goes on."
+            " Reading and replaying them is not done on this page but by command (docs/operations.md)."
+        ),
+    ),
+    "health.done.asked": ("再開を依頼しました。まもなく反映されます。", "Asked for: it shows in a moment."),
+    "health.done.released": ("再開しました。", "It goes on."),
+    "health.done.accepted": ("受け入れました。", "Accepted."),
+    "sure.restore": (
+        "いまの状態を正しいものとして再開します。止めていたタイマーや送信が動き出します。操作は記録されます。",
+        (
+            "What is there now is taken as right: timers and sends that were held go on."
+            " This is written down under your name."
+        ),
+    ),
+    "sure.go.restore": ("再開する", "Go on"),
+}
