@@ -29,7 +29,7 @@ def row(outcome: str, messages: int, template: str = "f2/thanks", opened: int = 
     return {**named, "messages": messages, "opened": opened, **rest}
 
 
-def shop(**more: Any) -> Shop:
+def shop() -> Shop:
     return Shop(
         {
             ("analytics", "/v1/views/message_outcomes"): {"rows": [row("sent", 10, opened=4)]},
@@ -40,7 +40,6 @@ def shop(**more: Any) -> Shop:
             ("dispatch", "/v1/suppressions"): [],
             ("dispatch", "/v1/quotas"): [],
             ("dispatch_admin", "/metrics"): 'tabiji_dispatch_waiting_messages{state="held"} 7\n',
-            **more,
         }
     )
 

@@ -15,6 +15,7 @@ from tabiji_console.api.live import tell_live
 from tabiji_console.api.visit import Form, Missing, Visit, Visiting
 from tabiji_console.domain import deliveries, figures
 from tabiji_console.domain.gauges import Gauges
+from tabiji_console.ports import Query
 
 router = APIRouter()
 
@@ -29,7 +30,7 @@ HERE = "/deliveries"
 async def page(visit: Visiting, done: str = "") -> Response:
     """Queue, outcomes, unknown messages, switches, brakes and the suppression list."""
     services, workspace = visit.services, {"workspace": visit.workspace}
-    waiting, outcomes, unknown, switches, brakes, listed, quotas, journeys = await asyncio.gather(
+    found: list[Any] = await asyncio.gather(
         visit.maybe(gauges_of(visit, "dispatch")),
         visit.maybe(services.ask("analytics", "/v1/views/message_outcomes", workspace)),
         visit.maybe(_unknown(visit)),
@@ -39,6 +40,7 @@ async def page(visit: Visiting, done: str = "") -> Response:
         visit.maybe(services.ask("dispatch", "/v1/quotas")),
         visit.maybe(services.ask("journey", "/v1/journeys", workspace)),
     )
+    waiting, outcomes, unknown, switches, brakes, listed, quotas, journeys = found
     return visit.page(
         "deliveries.html",
         "deliveries",
@@ -70,7 +72,7 @@ async def _figures(visit: Visit) -> Mapping[str, str]:
 
 async def _unknown(visit: Visit) -> list[Any]:
     """What a person may settle, each with its attempts: the evidence."""
-    query = {"workspace": visit.workspace, "limit": MOST_UNKNOWN}
+    query: Query = {"workspace": visit.workspace, "limit": MOST_UNKNOWN}
     rows = await visit.services.ask("dispatch", "/v1/unknown", query)
     paths = [f"/v1/deliveries/{quote(row['message_key'], safe='')}" for row in rows]
     return list(await asyncio.gather(*(visit.services.ask("dispatch", path) for path in paths)))

@@ -62,11 +62,11 @@ WORDS = {
     "health.letters.lead": (
         (
             "どうやっても適用できない記録は <topic>.<service>.dlq に理由とともに移し、お客様は先へ進みます。"
-            "中身の確認と再投入はこの画面ではできません。コマンドで行います（docs/operations.md）。"
+            "中身の確認と再投入は、この画面ではできません（docs/operations.md）。"
         ),
         (
             "A record that can never apply is moved to <topic>.<service>.dlq with the reason, and its customer goes on."
-            " Reading and replaying them is not done on this page but by command (docs/operations.md)."
+            " They cannot be read or replayed on this page (docs/operations.md)."
         ),
     ),
     "health.done.asked": ("再開を依頼しました。まもなく反映されます。", "Asked for: it shows in a moment."),
