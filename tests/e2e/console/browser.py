@@ -45,11 +45,11 @@ class Tab:
 
     def text(self, selector: str) -> str:
         """The text of the first such element, without blanks around it."""
-        return str(self.page.locator(selector).first.inner_text()).strip()
+        return str(self.page.locator(selector).first.text_content()).strip()
 
     def texts(self, selector: str) -> list[str]:
         """The texts of all such elements."""
-        return [str(text).strip() for text in self.page.locator(selector).all_inner_texts()]
+        return [str(text).strip() for text in self.page.locator(selector).all_text_contents()]
 
     def findings(self) -> list[str]:
         """What axe-core finds wrong with the page as it stands."""

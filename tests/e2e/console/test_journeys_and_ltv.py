@@ -11,7 +11,10 @@ import pytest
 from tests.e2e.console.browser import DESKTOP, LOOKS, PHONE, tab
 from tests.e2e.console.conftest import Shown
 
-PAGES = ("/journeys", "/journeys/f2-conversion?state=opened", "/journeys/abandoned-cart", "/ltv", "/login")
+PAGES = (
+    *("/", "/promises", "/customers", "/deliveries", "/health", "/login"),
+    *("/journeys", "/journeys/f2-conversion?state=opened", "/journeys/abandoned-cart", "/ltv"),
+)
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -12,6 +12,9 @@ from tests.e2e.console.conftest import Shown
 
 FOLDER = ROOT / "docs" / "images"
 PICTURES = [
+    ("today", "/"),
+    ("deliveries", "/deliveries"),
+    ("health", "/health"),
     ("journey", "/journeys/f2-conversion?state=voices"),
     ("journeys", "/journeys"),
     ("ltv", "/ltv"),

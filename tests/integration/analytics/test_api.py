@@ -23,6 +23,7 @@ LIFE = [
     order("bob", "3", "2024-01-12", 30, currency="USD"),
     order("eve", "4", "2024-01-12", 30, workspace="other"),
     moved("entered", to_state="thanks"),
+    moved("moved", n=1, from_state="thanks", to_state="arrived"),
     outcome("sent"),
 ]
 

@@ -27,7 +27,12 @@ def quadratic(plan: dict[str, Any]) -> list[str]:
     """What nested loops run over for each row of their outer side, where it is a set."""
     joins = [node for node in nodes(plan) if node["Node Type"] == "Nested Loop"]
     sides = [[part for part in join["Plans"] if part["Parent Relationship"] in ("Outer", "Inner")] for join in joins]
-    return [outer["Node Type"] for pair in sides for outer in pair if not any(p["Node Type"] in SMALL for p in pair)]
+    return [side["Node Type"] for pair in sides for side in pair if not any(made_of(part) in SMALL for part in pair)]
+
+
+def made_of(plan: dict[str, Any]) -> str:
+    """The node's type, or of what it keeps in memory."""
+    return made_of(plan["Plans"][0]) if plan["Node Type"] == "Materialize" else str(plan["Node Type"])
 
 
 async def plan(yard: Yard, view: str, settings: str) -> dict[str, Any]:
