@@ -19,6 +19,7 @@ WORDS = {
         "They are listed as soon as the first message has an end.",
     ),
     "deliveries.template": ("テンプレート", "Template"),
+    "deliveries.template.none": ("作成前に見送り", "Suppressed before it was made"),
     "deliveries.provider": ("送信先", "Provider"),
     "deliveries.opened": ("開封率", "Opened"),
     "deliveries.clicked": ("クリック率", "Clicked"),
