@@ -1,4 +1,4 @@
-"""A small simulated run that stays up, and a browser: once for all pages of the console."""
+"""A small simulated run that stays up, and a browser: for one module at a time, for no loop runs beside it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Shown:
         return httpx.get(self.bases[service] + path, timeout=60, headers=headers).raise_for_status().text
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shown() -> Iterator[Shown]:
     """A run of its own; or one of TABIJI_HOME that is up: SHOWN has the ports of console, journey, dispatch …"""
     require_chromium()
@@ -74,7 +74,7 @@ def shown() -> Iterator[Shown]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium."""
     with chromium() as found:
