@@ -68,6 +68,8 @@ KEYS = (
          {"batch": [{"type": "page", **WHO}]}, path="/v1/batch?mode=backfill"),
     Rule(429, "", "too many requests with this write key",
          "Wait `Retry-After` seconds; SDKs do. `TABIJI_WRITE_KEY_RATE` is the limit."),
+    Rule(429, "", "too many unknown write keys are asked for",
+         "Somebody guesses; ask again after `Retry-After` seconds."),
 )  # fmt: skip
 
 BODIES = (

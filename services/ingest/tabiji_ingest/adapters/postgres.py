@@ -15,6 +15,7 @@ from tabiji_common.logs import logger
 from tabiji_common.postgres import Connection, is_transient
 from tabiji_common.topics import Mode
 from tabiji_ingest.domain.access import Bucket, WriteKey, check_name, check_workspace, key_hash
+from tabiji_ingest.domain.refusal import Kind, Refusal
 from tabiji_ingest.metrics import KEYS
 
 log = logger(__name__)
@@ -48,7 +49,11 @@ class WriteKeyTable:
         KEYS.set(len(self._keys))
 
     async def find(self, key: str) -> WriteKey | None:
-        """What ``key`` opens; raises ``Retry`` where the key is not known here and the database cannot be asked."""
+        """What ``key`` opens, ``None`` where it opens nothing.
+
+        Raises ``Retry`` where the key is not known here and the database cannot be asked, ``Refusal`` where it is asked
+        too often.
+        """
         digest = key_hash(key)
         found = self._keys.get(digest)
         if found is not None:
@@ -56,7 +61,7 @@ class WriteKeyTable:
         asking = self._asking.get(digest)
         if asking is None:
             if self._questions.take(self.clock.elapsed()):
-                raise Retry("too many unknown write keys")
+                raise Refusal("", "too many unknown write keys are asked for", Kind.RATE, retry_after=1)
             asking = self._asking[digest] = asyncio.create_task(self._ask(digest))
             asking.add_done_callback(lambda _: self._asking.pop(digest))
         return await asyncio.shield(asking)
