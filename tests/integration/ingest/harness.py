@@ -22,6 +22,7 @@ from tabiji_common.postgres import connect_pool
 from tabiji_common.settings import Settings
 from tabiji_common.topics import EVENT_TOPICS
 from tabiji_ingest.adapters.postgres import register_key
+from tests.stack import delete_topics
 from tests.unit.ingest.support import BACKFILL, CAPTURED, LIVE
 
 SECRET = "a secret of this test"
@@ -166,6 +167,15 @@ def house(kafka: Any, database: str, topic_prefix: str, home: Path, *, replicati
         yield made
     finally:
         made.end(signal.SIGKILL)
+
+
+@contextmanager
+def named_house(kafka: Any, postgres: Any, name: str, home: Path) -> Iterator[House]:
+    """An installation for a whole module; its database and its topics are called ``name`` and are gone afterwards."""
+    with house(kafka, postgres.create_database(name), f"{name}.", home) as made:
+        yield made
+    postgres.drop_database(name)
+    delete_topics(kafka.bootstrap, f"{name}.")
 
 
 async def register_keys(database: str) -> None:

@@ -17,9 +17,8 @@ from typing import Any
 import pytest
 
 from tests.integration.ingest.clients import ONCE_OF_EACH, SDKS, Sent, finish, node_modules, start
-from tests.integration.ingest.harness import House, Kept, house
+from tests.integration.ingest.harness import House, Kept, named_house
 from tests.integration.ingest.proxy import CUT, DROPPED, FAILED, LIMITED, RETRY_AFTER, FaultProxy
-from tests.stack import delete_topics
 
 ORDERS = 36
 DEAF = ("rudder_python.py",)
@@ -31,11 +30,8 @@ TYPES = {"identified": 1, "order_completed": ORDERS, "page_viewed": 2, "group_jo
 @pytest.fixture(scope="module")
 def door(kafka: Any, postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One ingest for all clients of this module."""
-    name, prefix = "clients", "clients."
-    with house(kafka, postgres.create_database(name), prefix, tmp_path_factory.mktemp(name)) as made:
+    with named_house(kafka, postgres, "clients", tmp_path_factory.mktemp("clients")) as made:
         yield made
-    postgres.drop_database(name)
-    delete_topics(kafka.bootstrap, prefix)
 
 
 @pytest.fixture(params=SDKS)

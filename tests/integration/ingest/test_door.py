@@ -16,8 +16,7 @@ from segment.analytics.client import Client
 from tabiji_common.links import Link, sign
 from tabiji_common.postgres import connect_pool
 from tabiji_ingest.adapters.postgres import create_key, revoke_key
-from tests.integration.ingest.harness import SECRET, House, eventually, house
-from tests.stack import delete_topics
+from tests.integration.ingest.harness import SECRET, House, eventually, named_house
 from tests.unit.ingest.support import BACKFILL, fixture_files
 from tests.unit.ingest.test_captures import SDKS
 
@@ -31,12 +30,8 @@ def page(n: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def captured_by(kafka: Any, postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One ingest for all captures."""
-    name, prefix = "captures", "captures."
-    database = postgres.create_database(name)
-    with house(kafka, database, prefix, tmp_path_factory.mktemp(name)) as made:
+    with named_house(kafka, postgres, "captures", tmp_path_factory.mktemp("captures")) as made:
         yield made
-    postgres.drop_database(name)
-    delete_topics(kafka.bootstrap, prefix)
 
 
 def link(kind: str, url: str = "") -> str:

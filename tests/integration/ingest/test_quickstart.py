@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.ingest.clients import node_modules
-from tests.integration.ingest.harness import House, house
-from tests.stack import delete_topics
+from tests.integration.ingest.harness import House, named_house
 from tests.unit.ingest.support import BACKFILL, LIVE
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -37,11 +36,8 @@ def snippets(page: str, language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def door(kafka: Any, postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    name, prefix = "quickstart", "quickstart."
-    with house(kafka, postgres.create_database(name), prefix, tmp_path_factory.mktemp(name)) as made:
+    with named_house(kafka, postgres, "quickstart", tmp_path_factory.mktemp("quickstart")) as made:
         yield made
-    postgres.drop_database(name)
-    delete_topics(kafka.bootstrap, prefix)
 
 
 @pytest.fixture(params=PAGES)
