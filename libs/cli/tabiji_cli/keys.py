@@ -13,6 +13,7 @@ import msgspec
 from tabiji_cli.processes import Installation, Ports, setting
 from tabiji_cli.services import PROCESSES
 from tabiji_cli.stack.home import default_home, write_secret
+from tabiji_cli.stack.ports import ADMIN
 from tabiji_common import operators
 from tabiji_common.clock import LiveClock
 from tabiji_common.postgres import connect_pool
@@ -90,7 +91,7 @@ def admin_address(service: str, environment: Mapping[str, str] = os.environ) -> 
         return told
     found = known()
     if setting(service) in environment or found is None or f"{service}_admin" not in found.addresses:
-        return f"http://127.0.0.1:{Ports.from_environment(environment).of(service) + 1000}"
+        return f"http://127.0.0.1:{Ports.from_environment(environment).of(service) + ADMIN}"
     return found.addresses[f"{service}_admin"]
 
 

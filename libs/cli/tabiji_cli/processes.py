@@ -21,7 +21,7 @@ from tabiji_cli.local import Say, Stack
 from tabiji_cli.services import CONSOLE, PROCESSES, SERVICES, create_topics
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import project_root
-from tabiji_cli.stack.ports import LOOPBACK, free_port, require_free
+from tabiji_cli.stack.ports import ADMIN, LOOPBACK, free_port, require_free
 from tabiji_cli.stack.supervisor import Supervisor
 from tabiji_common.errors import Retry
 from tabiji_common.settings import Settings
@@ -58,7 +58,7 @@ class Ports:
     @classmethod
     def free(cls) -> Ports:
         """Ports that nobody listens on at this moment, for tests."""
-        return cls(**{port.name: _free_pair() for port in fields(cls)})
+        return cls(**{port.name: free_port() for port in fields(cls)})
 
     def of(self, service: str) -> int:
         """The HTTP port of a service."""
@@ -68,20 +68,13 @@ class Ports:
         """Raise ``PortTaken``, naming the setting, where somebody else listens on one of them."""
         for service in PROCESSES:
             require_free(self.of(service), setting(service))
-            require_free(self.of(service) + 1000, f"{setting(service)} (this one is 1000 above that)")
+            require_free(self.of(service) + ADMIN, f"{setting(service)} (this one is {ADMIN} above that)")
         require_free(self.mail, setting("mail"))
 
 
 def setting(port: str) -> str:
     """The variable that moves a port."""
     return f"TABIJI_{port.upper()}_PORT"
-
-
-def _free_pair() -> int:
-    while True:
-        port = free_port()
-        if port < 60000:
-            return port
 
 
 @dataclass(frozen=True)
@@ -131,7 +124,7 @@ class Installation:
 
     def admin(self, service: str) -> str:
         """Where its health, metrics and clock answer."""
-        return f"http://{LOOPBACK}:{self.ports.of(service) + 1000}"
+        return f"http://{LOOPBACK}:{self.ports.of(service) + ADMIN}"
 
     def settings(self) -> Settings:
         """What the runtime's own tools need of it."""

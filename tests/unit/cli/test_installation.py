@@ -17,7 +17,9 @@ from tabiji_cli import keys, listings, view
 from tabiji_cli.processes import Installation, Ports
 from tabiji_cli.services import PROCESSES, SERVICES
 from tabiji_cli.stack.errors import PortTaken, StackError
-from tabiji_cli.stack.ports import free_port
+from tabiji_cli.stack.ports import ADMIN, free_port
+
+OUTGOING = 32768  # where Linux's ip_local_port_range begins
 
 
 def installation(**more: object) -> Installation:
@@ -57,6 +59,16 @@ def test_a_taken_port_is_named_with_its_setting() -> None:
         ports = replace(Ports.free(), dispatch=taken.getsockname()[1])
         with pytest.raises(PortTaken, match=rf"process {os.getpid()} \(.*TABIJI_DISPATCH_PORT"):
             ports.require_free()
+
+
+def test_a_chosen_port_and_its_admin_port_are_nobodys_and_no_outgoing_connection_can_take_them() -> None:
+    chosen = [free_port() for _ in range(20)]
+    assert len({*chosen, *(port + ADMIN for port in chosen)}) == 40
+    assert all(port + ADMIN < OUTGOING for port in chosen)
+    with socket.socket() as admin:
+        admin.bind(("127.0.0.1", chosen[-1] + 1 + ADMIN))
+        admin.listen()
+        assert free_port() != chosen[-1] + 1
 
 
 def test_a_service_is_told_where_everything_is_and_what_is_meant_for_it_alone() -> None:

@@ -1,6 +1,8 @@
 """Ports on the loopback: is it free, and give me one that is."""
 
 import errno
+import itertools
+import os
 import socket
 import time
 from pathlib import Path
@@ -10,14 +12,19 @@ import psutil
 from tabiji_cli.stack.errors import PortTaken
 
 LOOPBACK = "127.0.0.1"
+ADMIN = 1000  # a service's admin port is as much above its own
+# Below those that systems give to outgoing connections (Linux: from 32768): one of these could take a port, and keep
+# it, between its choice and its use. Every other thousand, so that an admin port is nobody's choice.
+_CHOICE = [port for port in range(10_000, 32_000) if port // ADMIN % 2 == 0]
+_turn = itertools.count(os.getpid() * 101)  # processes begin far apart, and give no port twice for long
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on at this moment, nor on the one ``ADMIN`` above it."""
+    while True:
+        port = _CHOICE[next(_turn) % len(_CHOICE)]
+        if _is_free(port) and _is_free(port + ADMIN):
+            return port
 
 
 def require_free(port: int, setting: str, *, patience: float = 2.0) -> None:
