@@ -20,7 +20,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from tabiji_common import admin, failpoints, guard, logs, operators
+from tabiji_common import admin, examples, failpoints, guard, logs, operators
 from tabiji_common.clock import Clock, LiveClock, SteppedClock
 from tabiji_common.commands import SendCommand
 from tabiji_common.counted import Counted
@@ -139,6 +139,7 @@ class Service:
     def http(self, app: FastAPI, needs: guard.Needs = guard.needs) -> None:
         """Serve ``app`` on the service's port, to those whose operator key has the scope that ``needs`` says."""
         guard.describe(app, needs)
+        examples.describe(app, self.name)
         if self.name != "ingest":  # it has figures of its own, and no time to spare
             app.add_middleware(Counted, group=self.name)
         self._app, self._needs = app, needs
