@@ -32,17 +32,18 @@ _FILL = """
 INSERT INTO customer SELECT 'w:t' || n, n % 12, profile, memory, ties, merged_into
 FROM customer, generate_series(1, {n}) n;
 INSERT INTO enrollment
-SELECT 'e' || n, n % 12, 'w:t' || n, workspace, journey, version, entry_key, status, state, reason, entered_at,
-       ended_at, live, body || jsonb_build_object('id', 'e' || n, 'customer', 't' || n, 'timer', body->'timer' ||
+SELECT md5('e' || n)::uuid::text, n % 12, 'w:t' || n, workspace, journey, version, entry_key, status, state, reason,
+       entered_at, ended_at, live, body || jsonb_build_object('timer', body->'timer' ||
        jsonb_build_object('due_at', to_char(now() - interval '1 hour', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')))
 FROM enrollment, generate_series(1, {n}) n;
-INSERT INTO timer SELECT 'e' || n, n % 12, journey, now() - interval '1 hour', kind, held, 'w:t' || n
+INSERT INTO timer SELECT md5('e' || n)::uuid::text, n % 12, journey, now() - interval '1 hour', kind, held, 'w:t' || n
 FROM timer, generate_series(1, {n}) n
 """
-_PENDING = (
-    "INSERT INTO timer SELECT 'later' || n, n % 12, journey, now() + interval '30 days' + n * interval '1 second',"
-    " kind, held, 'w:later' || n FROM timer, generate_series(1, $1::int) n WHERE enrollment = 'e1'"
-)
+_PENDING = """
+INSERT INTO timer SELECT md5('later' || n)::uuid::text, n % 12, journey, now() + interval '30 days'
+       + n * interval '1 second', kind, held, 'w:later' || n
+FROM timer, generate_series(1, $1::int) n WHERE enrollment = md5('e1')::uuid::text
+"""
 _CLAIM = """
 WITH due AS (
   SELECT found.enrollment FROM generate_series(0, 11) AS mine(p)

@@ -11,6 +11,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 from rich.console import Console
 
 from tabiji_cli.services import SERVICES
@@ -139,7 +140,8 @@ async def soak(place: Ground, minutes: float, seed: int, console: Console) -> Ru
                 await yard.next_tick()
             await yard.check()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the soak's finding
-            failure = f"in fault {len(one.done) + 1}: {type(error).__name__}: {error}"
+            where = f" of {error.request.url}" if isinstance(error, httpx.RequestError) else ""
+            failure = f"in fault {len(one.done) + 1}: {type(error).__name__}{where}: {error}"
         unknown = await yard.rows("SELECT count(*) AS n FROM dispatch.delivery WHERE state = 'unknown'")
         figures = Figures(len(one.done), len(yard.told), unknown=unknown[0]["n"])
         figures.other = {"minutes": (time.monotonic() - begun) / 60, "mails": len(yard.mails.taken)}

@@ -30,6 +30,7 @@ from tabiji_cli.stack.ports import free_port
 from tabiji_cli.stack.supervisor import Supervisor
 
 NOON = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)  # 12:00 in Tokyo: no quiet hours
+PATIENCE = 120  # seconds for an answer: everything may be recomputed for one
 
 
 @dataclass
@@ -64,7 +65,10 @@ class System:
         while True:
             try:
                 answer = await self.http.post(
-                    f"{self.installation.url('ingest')}/v1/batch", json={"batch": events}, auth=(self.write_key, "")
+                    f"{self.installation.url('ingest')}/v1/batch",
+                    json={"batch": events},
+                    auth=(self.write_key, ""),
+                    timeout=10,
                 )
                 if answer.status_code == 200:
                     assert not answer.json().get("rejected"), answer.text
@@ -98,7 +102,7 @@ class System:
         until = time.monotonic() + 30
         while True:
             try:
-                return await self.http.put(url, content=content)
+                return await self.http.put(url, content=content, timeout=10)
             except httpx.TransportError:
                 assert time.monotonic() < until, f"{url} did not come back"
                 await asyncio.sleep(0.05)
@@ -256,7 +260,7 @@ async def system(
     hits = folder / "hits"
     async with AsyncExitStack() as exits:
         made, ports = keys.keys(folder), Ports.free()
-        http = await exits.enter_async_context(httpx.AsyncClient(timeout=10, headers=keys.bearer(made.operator)))
+        http = await exits.enter_async_context(httpx.AsyncClient(timeout=PATIENCE, headers=keys.bearer(made.operator)))
         master = TimeMaster(http, NOON)
         time_url = await exits.enter_async_context(master.serve(free_port()))
         hooks = {"TABIJI_TEST_HOOKS": "true", "TABIJI_FAILPOINT_LOG": str(hits), "TABIJI_POLL_RECORDS": "50"}

@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
+from asyncpg import Record
 from msgspec.structs import replace
 
 from tabiji_common.postgres import Connection
+from tabiji_common.topics import split_key
 from tabiji_journey.adapters.customers_write import write_all
 from tabiji_journey.domain.catalog import Catalog
 from tabiji_journey.domain.memory import Memory
@@ -38,18 +40,22 @@ _DUE_READABLE = _DUE.replace("ORDER BY t.due_at", f"{_READABLE.strip()} ORDER BY
 _CUSTOMERS = """
 SELECT key, profile::text, memory::text, ties::text, merged_into FROM customer WHERE key = ANY($1::text[])
 """
+_COLUMNS = (
+    "e.customer, e.body::text, e.id, e.workspace, e.journey, e.version, e.entry_key, e.status, e.state, e.entered_at,"
+    " e.ended_at, e.reason"
+)
 _ENROLLMENTS = """
-SELECT customer, body::text FROM enrollment WHERE customer = ANY($1::text[]) AND live
+SELECT its_columns FROM enrollment e WHERE e.customer = ANY($1::text[]) AND e.live
 UNION ALL
-SELECT e.customer, e.body::text FROM enrollment e
+SELECT its_columns FROM enrollment e
 JOIN unnest($2::text[], $3::text[], $4::text[]) AS entry(customer, journey, entry_key)
   ON entry.customer = e.customer AND entry.journey = e.journey AND entry.entry_key = e.entry_key
 WHERE NOT e.live
 UNION ALL
-SELECT e.customer, e.body::text FROM enrollment e
+SELECT its_columns FROM enrollment e
 JOIN unnest($5::text[], $6::text[]) AS named(customer, id) ON named.id = e.id AND named.customer = e.customer
 WHERE NOT e.live
-"""
+""".replace("its_columns", _COLUMNS)
 _USERS = "SELECT key FROM user_id WHERE key = ANY($1::text[])"
 _TAKE_KEPT = """
 WITH taken AS (DELETE FROM anonymous_event WHERE key = ANY($1::text[]) RETURNING *)
@@ -128,7 +134,25 @@ class StoredCustomers:
             [id_ for _, id_ in named],
         )
         found: dict[str, dict[str, Enrollment]] = {}
-        for customer, body in rows:
-            enrollment = Enrollment.from_json(body)
-            found.setdefault(customer, {})[enrollment.id] = enrollment
+        for row in rows:
+            enrollment = _enrollment(row)
+            found.setdefault(row["customer"], {})[enrollment.id] = enrollment
         return found
+
+
+def _enrollment(row: Record) -> Enrollment:
+    key, progress, id_, workspace, journey, version, entry_key, status, state, entered_at, ended_at, reason = row
+    return Enrollment.of_row(
+        progress,
+        id=id_,
+        workspace=workspace,
+        customer=split_key(key)[1],
+        journey=journey,
+        version=version,
+        key=entry_key,
+        status=status,
+        state=state,
+        entered_at=entered_at,
+        ended_at=ended_at,
+        exit_reason=reason,
+    )

@@ -163,7 +163,7 @@ def _enrollment_row(write: EnrollmentWrite) -> tuple[Any, ...]:
         now.entered_at,
         now.ended_at,
         now.status == "waiting" or goal_open(now),
-        now.to_json().decode(),
+        now.progress().decode(),
     )
 
 

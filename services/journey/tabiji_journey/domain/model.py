@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
 from msgspec import field
+from msgspec.structs import asdict
 
 FAULTY = "definition_error"
 """Why somebody leaves or does not enter: a condition of the definition failed to evaluate."""
@@ -77,8 +79,8 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
 
 
-class Enrollment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One customer in one journey. Waiting ⇔ it has a timer; finished and exited are final.
+class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far an enrollment has come: what its row keeps in one ``jsonb`` column.
 
     visit         number of the current state visit, from 1; grows with every state entered
     seq           number of transitions so far, from 1; every ``Moved`` has its own
@@ -87,7 +89,27 @@ class Enrollment(msgspec.Struct, frozen=True, omit_defaults=True):
     matched       by event type, the last occurrence that ended a wait
     goal_at       when the goal was reached (business time)
     goal_until    the last instant that counts for the goal, also after the end
-    exit_reason   why it ended (the ``end`` state's name for finished ones)
+    """
+
+    visit: int
+    seq: int
+    trigger: Trigger
+    holdout: bool = False
+    paused: bool = False
+    waited: bool = False
+    arms: Mapping[str, str] = field(default_factory=dict)
+    messages: Mapping[str, MessageRef] = field(default_factory=dict)
+    matched: Mapping[str, Match] = field(default_factory=dict)
+    waiting_since: datetime | None = None
+    timer: Timer | None = None
+    goal_at: datetime | None = None
+    goal_until: datetime | None = None
+
+
+class Enrollment(Progress, frozen=True, kw_only=True):
+    """One customer in one journey. Waiting ⇔ it has a timer; finished and exited are final.
+
+    Its own fields are columns of its row. ``exit_reason`` is why it ended (the ``end`` state's name for finished ones).
     """
 
     id: str
@@ -98,35 +120,23 @@ class Enrollment(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str
     status: Status
     state: str
-    visit: int
-    seq: int
     entered_at: datetime
-    trigger: Trigger
-    holdout: bool = False
-    paused: bool = False
-    waited: bool = False
-    arms: Mapping[str, str] = field(default_factory=dict)
-    messages: Mapping[str, MessageRef] = field(default_factory=dict)
-    matched: Mapping[str, Match] = field(default_factory=dict)
-    waiting_since: datetime | None = None
-    timer: Timer | None = None
     ended_at: datetime | None = None
     exit_reason: str = ""
-    goal_at: datetime | None = None
-    goal_until: datetime | None = None
 
-    def to_json(self) -> bytes:
-        """The whole enrollment as JSON, for one ``jsonb`` column."""
-        return _ENCODER.encode(self)
+    def progress(self) -> bytes:
+        """What has no column of its own, as JSON."""
+        return _ENCODER.encode(Progress(*_PARTS(self)))
 
-    @staticmethod
-    def from_json(text: bytes | str) -> Enrollment:
-        """The inverse of ``to_json``."""
-        return _DECODER.decode(text)
+    @classmethod
+    def of_row(cls, progress: bytes | str, **columns: Any) -> Enrollment:
+        """The enrollment of a row; the inverse of ``progress``."""
+        return cls(**columns, **asdict(_DECODER.decode(progress)))
 
 
+_PARTS = attrgetter(*Progress.__struct_fields__)
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(Enrollment)
+_DECODER = msgspec.json.Decoder(Progress)
 
 
 class EventInput(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ from tabiji_journey.domain.model import (
     Occurrence,
     OutcomeInput,
     OutcomeState,
+    Progress,
     Send,
     TimerInput,
 )
@@ -49,6 +50,12 @@ class Shopper:
     traits: Mapping[str, Any] = field(default_factory=dict)
     consent: Mapping[str, bool] = field(default_factory=dict)
     timezone: str | None = None
+
+
+def stored(enrollment: Enrollment) -> Enrollment:
+    """As it comes back from its row: its columns, and its progress as JSON."""
+    columns = {*Enrollment.__struct_fields__} - {*Progress.__struct_fields__}
+    return Enrollment.of_row(enrollment.progress(), **{name: getattr(enrollment, name) for name in columns})
 
 
 class Remembered:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tabiji_common.topics import derived_id
 from tabiji_journey.domain.advance import withdraw
-from tabiji_journey.domain.model import Enrollment, TimerInput
+from tabiji_journey.domain.model import TimerInput
 from tests.unit.journey.domain.letter import MAIL, sent_out
-from tests.unit.journey.domain.road import DAY, Road, Shopper
+from tests.unit.journey.domain.road import DAY, Road, Shopper, stored
 
 
 def test_a_stale_timer_does_nothing() -> None:
@@ -156,4 +156,4 @@ def test_waits_are_in_the_customers_zone() -> None:
 def test_an_enrollment_survives_json() -> None:
     road = sent_out()
     road.tell("sent")
-    assert Enrollment.from_json(road.only.to_json()) == road.only
+    assert stored(road.only) == road.only

@@ -23,7 +23,7 @@ from tabiji_journey.domain.model import (
     TimerInput,
 )
 from tests.unit.journey.domain import random_journeys as some
-from tests.unit.journey.domain.road import START, Remembered, Shopper
+from tests.unit.journey.domain.road import START, Remembered, Shopper, stored
 
 STEPS = 12
 thoroughly = settings(
@@ -45,7 +45,7 @@ def check(definition: Definition, enrollment: Enrollment, now: datetime) -> None
     assert (enrollment.status == "waiting") == (enrollment.ended_at is None)
     assert (enrollment.status != "waiting") == bool(enrollment.exit_reason)
     assert enrollment.state in definition.states
-    assert Enrollment.from_json(enrollment.to_json()) == enrollment
+    assert stored(enrollment) == enrollment
     for name, message in enrollment.messages.items():
         state = definition.states[name]
         assert isinstance(state, SendState)
@@ -110,7 +110,7 @@ def test_whatever_happens_nothing_raises_and_everyone_who_waits_has_one_timer(da
             memory.keep(definition, given_)
         changed, effects = advance(definition, enrollment, profile, given_, now, memory)
         assert (changed, effects) == advance(definition, enrollment, profile, given_, now, memory)
-        again = Enrollment.from_json(enrollment.to_json())
+        again = stored(enrollment)
         assert (changed, effects) == advance(definition, again, profile, given_, now, memory)
         check(definition, changed, now)
         check_step(enrollment, changed, effects, now)
