@@ -3,7 +3,8 @@
 Events with property ``send`` are answered by a send that waits for its barrier; ``boom`` makes the fold fail for that
 customer, ``poison`` makes PostgreSQL refuse the value; ``timer`` sets a timer so many seconds ahead, and with ``sour``
 PostgreSQL refuses what it writes when it fires. ``boom: "once"`` fails at the first try only, and ``withdraw`` takes
-back the send that answers the event of that id.
+back the send that answers the event of that id. ``refuse`` makes the fold reject the event, and ``SHOUTED`` is a type
+that a toy cannot read; with ``TOY_MENDED`` it does neither.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import Any
 
 from tabiji_common.commands import SendMessage, Transition
 from tabiji_common.errors import Retry
+from tabiji_common.events import OrderCompleted
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka.turn import Applied, Received, Status, Turn
 from tabiji_common.postgres import Connection
@@ -31,6 +33,7 @@ from tabiji_common.topics import (
 )
 
 IN_FOLD = Failpoint("toy.fold.middle", "half of a turn is written")
+SHOUTED = "order_shouted"
 INPUTS = (PAGE_VIEWS, PURCHASES, CUSTOM, JOURNEY_COMMANDS)
 
 
@@ -56,7 +59,9 @@ class Toy:
         for record in turn.records:
             if record.body.__class__.__name__ == "Unpark":
                 continue
-            if self.fails(record, mended=mended):
+            if record.body.properties.get("refuse") and not mended:
+                applied.rejected.append((record, "refused by the fold"))
+            elif self.fails(record, mended=mended):
                 applied.parked[record.key] = "boom"
             else:
                 good.append(record)
@@ -160,6 +165,8 @@ def answer(record: Received) -> Record[Any]:
 
 
 async def build(service: Service) -> None:
+    if os.environ.get("TOY_MENDED"):
+        vars(PURCHASES)["types"] = {**PURCHASES.types, SHOUTED: OrderCompleted}
     topics = INPUTS if not os.environ.get("TOY_FEWER") else INPUTS[1:]
     service.stateful(Toy(), topics, inbox=os.environ.get("TOY_INBOX", "yes") != "")
     await asyncio.sleep(0)

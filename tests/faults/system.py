@@ -28,6 +28,10 @@ from tabiji_cli.processes import Installation, Ports, make_topics, ready, start_
 from tabiji_cli.services import SERVICES
 from tabiji_cli.stack.ports import free_port
 from tabiji_cli.stack.supervisor import Supervisor
+from tabiji_common.events import Identified
+from tabiji_common.kafka.client import Cluster
+from tabiji_common.kafka.producer import Producer
+from tabiji_common.topics import CUSTOMERS
 
 NOON = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)  # 12:00 in Tokyo: no quiet hours
 PATIENCE = 120  # seconds for an answer: everything may be recomputed for one
@@ -85,6 +89,18 @@ class System:
         batches = [shopping(f"{tag}-{n}") for n in range(customers)]
         for part in range(0, customers, 8):
             await asyncio.gather(*(self.post(batch) for batch in batches[part : part + 8]))
+
+    async def unread(self, customer: str) -> None:
+        """Put a record into the log that no service can read."""
+        installation = self.installation
+        cluster = Cluster(installation.bootstrap, installation.prefix, installation.partitions)
+        body = Identified(workspace=keys.WORKSPACE, customer=customer)
+        when: Any = {"occurred_at": NOON, "accepted_at": NOON}
+        producer = Producer(cluster)
+        try:
+            await producer.append([CUSTOMERS.record(body, id=customer, source="shop", type="renamed", **when)])
+        finally:
+            await producer.stop()
 
     async def arm(self, service: str, point: str, action: str = "kill@1") -> None:
         """Make the living process of ``service`` do ``action`` at ``point``."""

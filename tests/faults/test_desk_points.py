@@ -18,6 +18,7 @@ DESK_POINTS = (
     "analytics.zones.before_commit",
     "runtime.act.written",
     "ingest.keys.rotated",
+    "runtime.replay.appended",
 )
 DOCUMENT = """
 id: round-{round}
@@ -79,6 +80,18 @@ async def rotated_round(yard: System) -> None:
     [key] = [row for row in await yard.get("ingest", "/v1/keys") if row["scope"] == "live"]
     await dies(yard, "ingest", "ingest.keys.rotated", f"/v1/keys/{key['id']}/rotate", json={"grace_seconds": 0})
     assert [row for row in await yard.get("ingest", "/v1/keys") if row["scope"] == "live"] == [key]
+
+
+async def replayed_round(yard: System) -> None:
+    """A replay that nobody was told of was asked for all the same: it is taken back once, and dead again here."""
+    await yard.unread("unread")
+    await yard.settle()
+    await dies(yard, "journey", "runtime.replay.appended", "/v1/dead-letters/replay", json={"all": True})
+    await yard.settle()
+    found = await yard.get("journey", "/v1/dead-letters")
+    assert [(row["customer"], row["state"], row["attempts"]) for row in found["dead_letters"]] == [
+        ("unread", "dead", 1)
+    ]
 
 
 async def shipped(yard: System, workspace: str) -> int:
@@ -166,6 +179,7 @@ def test_sigkill_while_a_decision_or_a_start_is_committed(
             await shipped_rounds(yard)
             await audited_round(yard)
             await rotated_round(yard)
+            await replayed_round(yard)
             await yard.load("d1")
             await restore_rounds(yard)
             await beat_round(yard)

@@ -23,6 +23,18 @@ class LetsGo:
     __slots__ = ()
 
 
+class TakesBack:
+    """Marks the command of each service with which the runtime applies a dead letter once more.
+
+    ``dead_letter`` is its id, ``attempt`` how often it had been taken back before: each attempt happens once.
+    """
+
+    __slots__ = ()
+
+    dead_letter: str
+    attempt: int
+
+
 class JourneyCommand(Payload, frozen=True, kw_only=True, omit_defaults=True):
     """A request to the journey service about one customer."""
 
@@ -51,6 +63,13 @@ class Pause(JourneyCommand, frozen=True, kw_only=True, omit_defaults=True):
 
 class Unpark(JourneyCommand, LetsGo, frozen=True, kw_only=True, omit_defaults=True):
     """Replay the customer's parked records and let it go on."""
+
+
+class Replay(JourneyCommand, TakesBack, frozen=True, kw_only=True, omit_defaults=True):
+    """Apply a dead letter once more, as it was received."""
+
+    dead_letter: str
+    attempt: int
 
 
 class Handover(JourneyCommand, frozen=True, kw_only=True, omit_defaults=True):
@@ -97,12 +116,26 @@ class UnparkDispatch(DispatchCommand, LetsGo, frozen=True, kw_only=True, omit_de
     """Replay the customer's parked records and let it go on."""
 
 
+class ReplayDispatch(DispatchCommand, TakesBack, frozen=True, kw_only=True, omit_defaults=True):
+    """Apply a dead letter once more, as it was received."""
+
+    dead_letter: str
+    attempt: int
+
+
 class AnalyticsCommand(Payload, frozen=True, kw_only=True, omit_defaults=True):
     """A request to the analytics service about one customer."""
 
 
 class UnparkAnalytics(AnalyticsCommand, LetsGo, frozen=True, kw_only=True, omit_defaults=True):
     """Replay the customer's parked records and let it go on."""
+
+
+class ReplayAnalytics(AnalyticsCommand, TakesBack, frozen=True, kw_only=True, omit_defaults=True):
+    """Apply a dead letter once more, as it was received."""
+
+    dead_letter: str
+    attempt: int
 
 
 class FactsHandover(Payload, frozen=True, kw_only=True, omit_defaults=True):
@@ -198,12 +231,14 @@ JOURNEY_COMMANDS: dict[str, type[JourneyCommand]] = {
     "exit": Exit,
     "pause": Pause,
     "unpark": Unpark,
+    "replay": Replay,
     "handover": Handover,
 }
 DISPATCH_COMMANDS: dict[str, type[DispatchCommand]] = {
     "settle": Settle,
     "withdraw": Withdraw,
     "unpark": UnparkDispatch,
+    "replay": ReplayDispatch,
 }
-ANALYTICS_COMMANDS: dict[str, type[AnalyticsCommand]] = {"unpark": UnparkAnalytics}
+ANALYTICS_COMMANDS: dict[str, type[AnalyticsCommand]] = {"unpark": UnparkAnalytics, "replay": ReplayAnalytics}
 SEND_COMMANDS: dict[str, type[SendCommand]] = {"send": SendMessage, "cancel": CancelMessage}

@@ -1,5 +1,5 @@
 """The runtime's own tables, one set in each stateful service's schema: ownership, offsets, inbox, outbox, parked
-customers.
+customers, dead letters.
 """
 
 from __future__ import annotations
@@ -107,6 +107,24 @@ parked_record = sa.Table(
     sa.Index("parked_record_key", "key", "seq"),
     comment="The records of parked customers, in order",
 )
+dead_letter = sa.Table(
+    "dead_letter",
+    metadata,
+    sa.Column("letter", sa.Text, primary_key=True),
+    sa.Column("p", sa.Integer, nullable=False),
+    sa.Column("partition_offset", sa.BigInteger, nullable=False),
+    sa.Column("appended_at", _instant, nullable=False),
+    *(sa.Column(name, kind, nullable=False) for name, kind in _RECORD),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("whole", sa.Boolean, nullable=False),
+    sa.Column("died_at", _instant, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("tried_at", _instant),
+    sa.Index("dead_letter_newest", "died_at", "letter"),
+    sa.Index("dead_letter_key", "key"),
+    comment="Records that could not apply, as received, and what became of each: dead, replayed or repeat",
+)
 
 
 def create(op: Operations | ModuleType) -> None:
@@ -115,3 +133,8 @@ def create(op: Operations | ModuleType) -> None:
     for table in ("inbox", "inbox_page_view"):
         op.execute(f"CREATE TABLE {table}_rest PARTITION OF {table} DEFAULT")
     op.execute("ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0.02, fillfactor = 70)")
+
+
+def create_missing(op: Operations | ModuleType) -> None:
+    """Create those that a database made by an older version lacks; called by the migration that comes with them."""
+    metadata.create_all(op.get_bind(), checkfirst=True)

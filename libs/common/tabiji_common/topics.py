@@ -243,13 +243,13 @@ CUSTOM: Topic[events.CustomEvent] = Topic(
     "events.custom.v1", {}, "any other name a shop tracks", fallback=events.CustomEvent
 )
 JOURNEY_COMMANDS: Topic[commands.JourneyCommand] = Topic(
-    "journey.command.v1", commands.JOURNEY_COMMANDS, "enroll, exit, pause, unpark, handover"
+    "journey.command.v1", commands.JOURNEY_COMMANDS, "enroll, exit, pause, unpark, replay, handover"
 )
 DISPATCH_COMMANDS: Topic[commands.DispatchCommand] = Topic(
-    "dispatch.command.v1", commands.DISPATCH_COMMANDS, "settle, withdraw, unpark"
+    "dispatch.command.v1", commands.DISPATCH_COMMANDS, "settle, withdraw, unpark, replay"
 )
 ANALYTICS_COMMANDS: Topic[commands.AnalyticsCommand] = Topic(
-    "analytics.command.v1", commands.ANALYTICS_COMMANDS, "unpark"
+    "analytics.command.v1", commands.ANALYTICS_COMMANDS, "unpark, replay"
 )
 ANALYTICS_HANDOVERS: Topic[commands.FactsHandover] = Topic(
     "analytics.handover.v1", {"facts": commands.FactsHandover}, "an anonymous visitor's facts"

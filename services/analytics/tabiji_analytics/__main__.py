@@ -15,8 +15,8 @@ from tabiji_analytics.adapters.zones import settle
 from tabiji_analytics.api import create_app
 from tabiji_analytics.pipeline import INPUTS, Projection
 from tabiji_analytics.settings import AnalyticsSettings
-from tabiji_common import parked
-from tabiji_common.commands import UnparkAnalytics
+from tabiji_common import dead_letters, parked
+from tabiji_common.commands import ReplayAnalytics, UnparkAnalytics
 from tabiji_common.logs import logger
 from tabiji_common.postgres import connect_pool, is_transient
 from tabiji_common.service import Service
@@ -44,6 +44,10 @@ def main() -> None:
             UnparkAnalytics,
             settings.workspace_secret,
         )
+        desk = dead_letters.Desk(
+            service.pool, service.producer.append, service.clock, ANALYTICS_COMMANDS, ReplayAnalytics, ()
+        )
+        dead_letters.add_routes(app, desk)
         service.http(app)
 
         async def watch() -> None:

@@ -8,8 +8,8 @@ import secrets
 from datetime import timedelta
 from pathlib import Path
 
-from tabiji_common import parked
-from tabiji_common.commands import UnparkDispatch
+from tabiji_common import dead_letters, parked
+from tabiji_common.commands import ReplayDispatch, UnparkDispatch
 from tabiji_common.logs import logger
 from tabiji_common.secret import check_secret, require_secret
 from tabiji_common.service import Service
@@ -121,6 +121,9 @@ async def build(service: Service) -> None:
     customers = PostgresCustomers(pool, secret, Looks(templates, terms.shop))
     app = build_app(PostgresDesk(pool, secret), restore, service.producer.append, clock, service.wake, customers)
     parked.add_routes(app, pool, service.producer.append, clock, DISPATCH_COMMANDS, UnparkDispatch, secret)
+    once = {topic.name for topic in ONCE}
+    desk = dead_letters.Desk(pool, service.producer.append, clock, DISPATCH_COMMANDS, ReplayDispatch, once)
+    dead_letters.add_routes(app, desk)
     service.http(app)
 
 

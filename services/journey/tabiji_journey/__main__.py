@@ -6,10 +6,12 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
-from tabiji_common import parked
+from tabiji_common import dead_letters, parked
+from tabiji_common.commands import Replay
 from tabiji_common.logs import logger
 from tabiji_common.postgres import is_transient
 from tabiji_common.service import Service
+from tabiji_common.topics import JOURNEY_COMMANDS
 from tabiji_journey import metrics
 from tabiji_journey.adapters.clockwork import StoredClockwork
 from tabiji_journey.adapters.customers import StoredCustomers
@@ -46,6 +48,9 @@ async def build(service: Service) -> None:
         publisher, views, service.producer, service.clock, settings.workspace, schema, settings.workspace_secret
     )
     parked.add_list(app, service.pool)
+    once = {topic.name for topic in INPUTS}
+    desk = dead_letters.Desk(service.pool, service.producer.append, service.clock, JOURNEY_COMMANDS, Replay, once)
+    dead_letters.add_routes(app, desk)
     service.http(app)
 
     async def measure() -> None:

@@ -51,7 +51,7 @@ class House:
     def log(self) -> Path:
         return self.home / "dispatch.log"
 
-    def start(self, failpoints: str = "", **extra: str) -> None:
+    def start(self, failpoints: str = "", module: str = "tabiji_dispatch", **extra: str) -> None:
         """Start a process; it may be told where to die."""
         environment = {
             **os.environ,
@@ -72,9 +72,7 @@ class House:
             **extra,
         }
         with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tabiji_dispatch"], env=environment, stdout=out, stderr=out
-            )
+            self.process = subprocess.Popen([sys.executable, "-m", module], env=environment, stdout=out, stderr=out)
 
     async def died(self, seconds: float = 40) -> bool:
         """Whether the process ended by itself within ``seconds``."""

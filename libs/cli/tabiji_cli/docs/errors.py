@@ -33,11 +33,14 @@ OTHERS = """
 | 404 | `journey`: no journey … in workspace … | `GET /v1/journeys` lists them: journey |
 | 404 | `verb`: must be one of … | Name a command that it lists: journey |
 | 404 | `key`: no such message | `GET /v1/deliveries` lists them: dispatch |
+| 404 | `id`: there is no such dead letter | `tabiji dlq list --state all` lists them: journey, dispatch, analytics |
 | 404, 405 | Not Found, Method Not Allowed | `/docs` on every service's port lists the routes; `Allow` the methods |
 | 409 | `state`: a … message cannot be settled | Only an unknown one can be: dispatch |
 | 413 | `body`: a document has at most … bytes | Make the journey smaller: journey |
 | 422 | `body`: must be UTF-8, or what is wrong with the command | Mend the document or the command: journey |
 | 422 | `scope`: a … switch is named by … | Name what the switch stops: dispatch |
+| 422 | `ids`: must name ids, a topic, a reason or a time, or say all | Say which dead letters to replay |
+| 422 | `since`: must have a zone | Add `Z` or an offset to the instant |
 | 422 | the field, and what the framework says of it | Mend the query or the body |
 | 503 | the database does not answer | Ask again after `Retry-After` seconds |
 | 503 | the log did not take it; ask again, with the same Idempotency-Key | The same; the command is made once |

@@ -83,6 +83,9 @@ MEANINGS = {
     "sent_after_exit": "Whether the cancel came when the message was on its way already.",
     "outcome": "What the person found: sent, failed, or resend it.",
     "by": "Who says so.",
+    # dead letters
+    "dead_letter": "The dead letter's id, of the service that put it aside.",
+    "attempt": "How often it had been taken back before: each attempt is made once.",
 }
 
 

@@ -4,15 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from tabiji_common.kafka.turn import Received
 from tabiji_common.postgres import Connection
 from tabiji_common.topics import Mode
 
-_PARKED = (
+COLUMNS = (
     *("p", "partition_offset", "appended_at", "topic", "key", "id", "type", "source"),
     *("occurred_at", "accepted_at", "mode", "body_hash", "day", "value"),
 )
+
+
+def values(record: Received) -> tuple[Any, ...]:
+    """A record as kept: the values of ``COLUMNS``."""
+    r = record
+    return (
+        *(r.partition, r.offset, r.appended_at, r.topic, r.key, r.id, r.type, r.source),
+        *(r.occurred_at, r.accepted_at, r.mode.value, r.body_hash, r.day.isoformat(), r.value),
+    )
+
+
+def kept(row: Mapping[str, Any]) -> Received:
+    """The record of a row that holds ``COLUMNS``."""
+    return Received(
+        topic=row["topic"],
+        partition=row["p"],
+        offset=row["partition_offset"],
+        appended_at=row["appended_at"],
+        key=row["key"],
+        id=row["id"],
+        type=row["type"],
+        source=row["source"],
+        occurred_at=row["occurred_at"],
+        accepted_at=row["accepted_at"],
+        mode=Mode(row["mode"]),
+        body_hash=row["body_hash"],
+        value=row["value"],
+        day=date.fromisoformat(row["day"]),
+    )
 
 
 async def parked_keys(tx: Connection, partitions: Iterable[int]) -> dict[str, int]:
@@ -41,14 +71,8 @@ async def park(
     if records:
         await tx.copy_records_to_table(
             "parked_record",
-            columns=_PARKED,
-            records=[
-                (
-                    *(r.partition, r.offset, r.appended_at, r.topic, r.key, r.id, r.type, r.source),
-                    *(r.occurred_at, r.accepted_at, r.mode.value, r.body_hash, r.day.isoformat(), r.value),
-                )
-                for r in records
-            ],
+            columns=COLUMNS,
+            records=[values(record) for record in records],
         )
 
 
@@ -60,22 +84,4 @@ async def unpark(tx: Connection, keys: Sequence[str]) -> list[Received]:
         " SELECT * FROM gone ORDER BY seq",
         list(keys),
     )
-    return [
-        Received(
-            topic=row["topic"],
-            partition=row["p"],
-            offset=row["partition_offset"],
-            appended_at=row["appended_at"],
-            key=row["key"],
-            id=row["id"],
-            type=row["type"],
-            source=row["source"],
-            occurred_at=row["occurred_at"],
-            accepted_at=row["accepted_at"],
-            mode=Mode(row["mode"]),
-            body_hash=row["body_hash"],
-            value=row["value"],
-            day=date.fromisoformat(row["day"]),
-        )
-        for row in rows
-    ]
+    return [kept(row) for row in rows]

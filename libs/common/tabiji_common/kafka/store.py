@@ -217,6 +217,21 @@ async def _insert_identities(
     return {(row["day"], row["id"]): row["body"] for row in rows}
 
 
+async def forget(tx: Connection, records: Sequence[Received]) -> None:
+    """Take out of the inbox what was not applied: it may come again, mended or replayed."""
+    for table, mine in (
+        ("inbox", [r for r in records if _first_topic(r) != PAGE_VIEWS.name]),
+        ("inbox_page_view", [r for r in records if _first_topic(r) == PAGE_VIEWS.name]),
+    ):
+        if mine:
+            await tx.execute(
+                f"DELETE FROM {table} i USING unnest($1::date[], $2::bytea[]) AS n(day, id)"  # noqa: S608 - as above
+                " WHERE i.day = n.day AND i.id = n.id",
+                [record.day for record in mine],
+                [identity(record) for record in mine],
+            )
+
+
 async def write_outbox(tx: Connection, rows: Sequence[Row]) -> None:
     """Insert outgoing rows."""
     if rows:

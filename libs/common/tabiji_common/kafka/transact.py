@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -13,7 +14,7 @@ import asyncpg
 from tabiji_common.commands import LetsGo
 from tabiji_common.errors import Fenced, Reject, Retry
 from tabiji_common.failpoints import Failpoint
-from tabiji_common.kafka import parking, store
+from tabiji_common.kafka import dead_letters, parking, store
 from tabiji_common.kafka.merge import Place
 from tabiji_common.kafka.outbox import Row, Slot
 from tabiji_common.kafka.turn import Applied, Received, Stateful, Turn
@@ -143,8 +144,9 @@ class Transactor:
             await store.refuse_older(tx, self.group, self.cluster, plan.moves)
             raise Retry("offsets were moved under my own epoch")
         readable, dead = triage(plan.turn.records)
+        readable, back = await self._take_back(tx, readable, dead, plan.turn.now)
         readable, repeats, reused = await self._first_time(tx, readable, mark)
-        dead += [(record, "id_reused: the same id came with another body") for record in reused]
+        dead += [(record, dead_letters.ID_REUSED) for record in reused]
         parked = dict(plan.parked)
         readable, unparked = await self._unpark(tx, readable, parked)
         diverted = [r for r in readable if r.key in parked or r.key in plan.forced]
@@ -160,12 +162,30 @@ class Transactor:
         errors = self._blamed(applied.parked)
         await parking.park(tx, errors, diverted, turn.now)
         dead += applied.rejected
+        await store.forget(tx, [record for record, _ in applied.rejected if record.topic in self.inbox])
+        await dead_letters.settle(tx, self.group, back, {id(record) for record in repeats}, turn.now)
+        await dead_letters.keep(tx, self.group, dead, turn.now)
+        await dead_letters.erase(tx, turn.records)
         rows = self._rows(plan, applied, dead)
         await store.write_outbox(tx, rows)
         withdrawn = plan.slots_of_held(applied.withdrawn)
         await store.delete_outbox(tx, [*plan.acked, *withdrawn])
         now_parked = {key: p for key, (p, _) in errors.items()}
         return Written(turn, applied, rows, withdrawn, dead, len(repeats), now_parked, unparked)
+
+    async def _take_back(
+        self, tx: Connection, records: list[Received], dead: list[tuple[Received, str]], now: datetime
+    ) -> tuple[list[Received], list[Received]]:
+        """(to apply, dead letters taken back); those that can still not be applied join the ``dead``."""
+        records, back = await dead_letters.take_back(tx, records)
+        if not back:
+            return records, back
+        old = dead_letters.too_old(back, self.inbox, now)
+        dead += old
+        gone = {id(record) for record, _ in old}
+        readable, unreadable = triage([record for record in records if id(record) not in gone])
+        dead += unreadable
+        return readable, back
 
     async def _first_time(
         self, tx: Connection, records: list[Received], mark: int
