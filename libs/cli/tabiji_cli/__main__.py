@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from tabiji_cli.dlq.command import app as dlq_app
 from tabiji_common.errors import TabijiError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ keys_app = typer.Typer(no_args_is_help=True, help="Keys of operators, and write 
 app.add_typer(keys_app, name="keys")
 unknown_app = typer.Typer(no_args_is_help=True, help="Messages whose outcome nobody knows.")
 app.add_typer(unknown_app, name="unknown")
+app.add_typer(dlq_app, name="dlq")
 
 
 def _flag(name: str) -> bool:
