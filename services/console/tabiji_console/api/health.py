@@ -9,6 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from tabiji_console.api import letters
 from tabiji_console.api.gauging import gauges_of
 from tabiji_console.api.live import tell_live
 from tabiji_console.api.visit import Form, Missing, Visit, Visiting
@@ -26,11 +27,12 @@ DONE = frozenset({"asked", "released", "accepted"})
 @router.get("/health")
 async def page(visit: Visiting, done: str = "") -> Response:
     """Every service, then the people who stand still."""
-    states, parked, sends, standing = await asyncio.gather(
+    states, parked, sends, standing, (dead, silent) = await asyncio.gather(
         asyncio.gather(*(_state(visit, service) for service in SERVICES)),
         asyncio.gather(*(visit.maybe(visit.services.ask(service, "/v1/parked")) for service in STATEFUL)),
         visit.maybe(visit.services.ask("dispatch", "/v1/restore")),
         visit.maybe(visit.services.ask("journey", "/v1/conservation")),
+        letters.groups(visit),
     )
     return visit.page(
         "health.html",
@@ -43,6 +45,8 @@ async def page(visit: Visiting, done: str = "") -> Response:
             for row in told["parked"]
         ],
         unheard=[told.service for told in parked if isinstance(told, Missing)],
+        letters=dead,
+        letters_unheard=silent,
         sends={} if isinstance(sends, Missing) else sends,
         stuck=None if isinstance(standing, Missing) else health.standing(standing, visit.workspace),
         done=done if done in DONE else "",

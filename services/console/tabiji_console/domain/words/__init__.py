@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from tabiji_console.domain.words import customers, deliveries, health, journeys, ltv, reasons, shell, today
+from tabiji_console.domain.words import customers, deliveries, health, journeys, letters, ltv, reasons, shell, today
 
 Lang = Literal["ja", "en"]
 Words = Mapping[str, tuple[str, str]]
@@ -24,6 +24,7 @@ PARTS: tuple[Words, ...] = (
     ltv.WORDS,
     deliveries.WORDS,
     health.WORDS,
+    letters.WORDS,
 )
 WORDS: Words = {key: pair for part in PARTS for key, pair in part.items()}
 

@@ -58,17 +58,6 @@ WORDS = {
     "health.records": ("件数", "Records"),
     "health.since": ("いつから", "Since"),
     "health.unpark": ("再開", "Go on"),
-    "health.letters": ("死信", "Dead letters"),
-    "health.letters.lead": (
-        (
-            "どうやっても適用できない記録は <topic>.<service>.dlq に理由とともに移し、お客様は先へ進みます。"
-            "中身の確認と再投入は、この画面ではできません（docs/operations.md）。"
-        ),
-        (
-            "A record that can never apply is moved to <topic>.<service>.dlq with the reason, and its customer goes on."
-            " They cannot be read or replayed on this page (docs/operations.md)."
-        ),
-    ),
     "health.done.asked": ("再開を依頼しました。まもなく反映されます。", "Asked for: it shows in a moment."),
     "health.done.released": ("再開しました。", "It goes on."),
     "health.done.accepted": ("受け入れました。", "Accepted."),
