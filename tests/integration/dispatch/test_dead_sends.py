@@ -1,5 +1,8 @@
 """A send that a version could not read: replayed it is sent once, and what was sent before is not sent again."""
 
+import asyncio
+import os
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from tests.integration.dispatch.receiver import Receiver
 from tests.integration.dispatch.sink import Sink
 from tests.integration.dispatch.test_crashes import CUSTOMERS_A_ROUND, load, providers
 from tests.integration.dispatch.test_process import until
-from tests.operator import BEARER, NAME
+from tests.operator import BEARER, KEY, NAME
 
 PATH = "/v1/dead-letters"
 SENT = 2 * CUSTOMERS_A_ROUND  # a mail and a webhook to each
@@ -48,8 +51,9 @@ async def test_a_dead_send_is_sent_once_and_one_that_was_sent_is_not_sent_again(
         assert home.end() == 0
         assert taken().total() == SENT
 
-        home.start("runtime.replay.appended=kill@1")
+        home.start("runtime.replay.appended=kill@2")
         await home.settle(150)
+        await by_command(home, await listed(home))
         await told_nobody(home)
         home.start()
         await home.settle(150)
@@ -66,24 +70,40 @@ async def test_a_dead_send_is_sent_once_and_one_that_was_sent_is_not_sent_again(
             await forgets(home)
 
 
-async def told_nobody(home: House) -> None:
-    """The process dies once its replays are in the log."""
+async def listed(home: House) -> str:
+    """They are told page by page, by topic and words of the reason, and one by one; the id of the newest."""
     async with httpx.AsyncClient(base_url=home.url, headers=BEARER, timeout=30) as http:
-        listed = (
-            await http.get(PATH, params={"reason": "UNKNOWN TYPE 'send'", "topic": SENDS.name, "limit": 5})
-        ).json()
-        assert (listed["total"], len(listed["dead_letters"])) == (2 * SENT, 5)
-        more = (await http.get(PATH, params={"after": listed["next"], "limit": 1000})).json()
+        query: dict[str, str | int] = {"reason": "UNKNOWN TYPE 'send'", "topic": SENDS.name, "limit": 5}
+        told = (await http.get(PATH, params=query)).json()
+        assert (told["total"], len(told["dead_letters"])) == (2 * SENT, 5)
+        more = (await http.get(PATH, params={"after": told["next"], "limit": 1000})).json()
         assert (len(more["dead_letters"]), more["next"]) == (2 * SENT - 5, "")
-        first = listed["dead_letters"][0]
+        first = told["dead_letters"][0]
         assert (first["workspace"], first["state"], first["attempts"], first["refused"]) == ("demo", "dead", 0, "")
         shown = (await http.get(f"{PATH}/{first['id']}")).json()
         assert shown["headers"]["ce_id"] == shown["body"]["message_key"] == first["event_id"]
+        assert (await http.get(f"{PATH}/none")).status_code == 404
         [group] = (await http.get(f"{PATH}/groups")).json()["groups"]
         assert (group["topic"], group["records"]) == (SENDS.name, 2 * SENT)
+    return str(first["id"])
+
+
+async def by_command(home: House, id_: str) -> None:
+    """`tabiji dlq` replays one, and says what became of it; the second time there is nothing to do."""
+    environment = {**os.environ, "TABIJI_DISPATCH_URL": home.url, "TABIJI_OPERATOR_KEY": KEY}
+    for said in ("1 replayed, 0 had been applied already", "1 were replayed before"):
+        command = [sys.executable, "-m", "tabiji_cli", "dlq", "replay", id_, "--service", "dispatch", "--yes"]
+        run = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.PIPE)
+        _, told = await run.communicate()
+        assert said in told.decode()
+        assert run.returncode == 0
+
+
+async def told_nobody(home: House) -> None:
+    """The process dies once its replays are in the log."""
+    async with httpx.AsyncClient(base_url=home.url, headers=BEARER, timeout=30) as http:
         for nothing in ({}, {"ids": [], "every": True}, {"since": "2026-01-01T00:00:00"}):
             assert (await http.post(f"{PATH}/replay", json=nothing)).status_code == 422
-        assert (await http.get(f"{PATH}/none")).status_code == 404
         with pytest.raises(httpx.TransportError):
             await http.post(f"{PATH}/replay", json={"all": True})
     assert await home.died()
@@ -117,6 +137,7 @@ async def forgets(home: House) -> None:
     await until(gone)
     acts = await home.rows("SELECT who, what, status, detail FROM installation.audit ORDER BY id")
     replays = [(act["who"], act["status"], act["detail"]) for act in acts if act["what"] == f"POST {PATH}/replay"]
-    assert replays[3] == (NAME, None, "")
-    assert replays[4][:2] == (NAME, 202)
+    assert replays[0] == (NAME, 202, "1 asked for, 0 refused")
+    assert replays[4] == (NAME, None, "")
+    assert replays[5][:2] == (NAME, 202)
     assert replays[-1] == (NAME, 202, "0 asked for, 0 refused")
