@@ -1,7 +1,7 @@
 """Contacts and consent: the last word by occurred_at, in whatever order the words arrive."""
 
 import itertools
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -52,6 +52,19 @@ def test_every_order_of_arrival_ends_the_same() -> None:
             contact = fold(contact, event, at)
         ends.add((contact.value("email"), contact.value("phone"), agreed(contact.consents, "email")))
     assert ends == {("b@example.com", "1", True)}
+
+
+def test_a_no_after_a_yes_after_a_no_holds_however_fast_they_came() -> None:
+    contact = NOBODY
+    for second, event in enumerate(
+        (
+            events.Unsubscribed(**WHO, channel="email"),
+            events.ConsentGiven(**WHO, channel="email"),
+            events.Unsubscribed(**WHO, channel="email"),
+        )
+    ):
+        contact = fold(contact, event, NOON + timedelta(seconds=second))
+    assert contact.consents["email"] == Consent(given=False, at=NOON + timedelta(seconds=2))
 
 
 def test_a_name_is_made_of_its_parts_family_name_first() -> None:

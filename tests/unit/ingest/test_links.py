@@ -90,14 +90,14 @@ async def test_the_unsubscribe_page_changes_nothing_and_its_button_does() -> Non
     assert door.types == ["unsubscribed"]
 
 
-async def test_one_click_unsubscribes_and_its_repeat_within_the_minute_is_the_same_event() -> None:
+async def test_each_one_click_is_an_event_of_its_own_for_a_consent_may_have_been_given_between() -> None:
     door = Door()
-    for pause in (timedelta(seconds=1), timedelta(minutes=5), timedelta()):
+    for _ in range(2):
         answer = await door.http.post(f"/u/{token('u')}", data={"List-Unsubscribe": "One-Click"})
         assert answer.status_code == 200
-        door.clock.step(door.clock.now() + pause)
-    first, again, later = door.log.records
-    assert first.id == again.id != later.id  # later it may follow a consent that was given meanwhile
+        door.clock.step(door.clock.now() + timedelta(seconds=20))
+    first, again = door.log.records
+    assert first.id != again.id
     assert (first.key, first.body.channel) == ("demo:u-1", "email")
 
 

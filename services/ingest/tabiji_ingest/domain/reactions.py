@@ -24,8 +24,11 @@ def clicked(link: Link, token: str, now: datetime, *, machine: bool) -> Record[A
 
 
 def unsubscribed(link: Link, token: str, now: datetime) -> Record[Any]:
-    """The customer asked for no more marketing; by the same link again later, after having agreed meanwhile, anew."""
-    return _record(events.Unsubscribed(**_base(link)), token, now, _minute(now))
+    """The customer asked for no more marketing; asking again is another event, since a yes may stand between the two.
+
+    Whoever counts does so by message, as analytics, or by what it changes, as journey.
+    """
+    return _record(events.Unsubscribed(**_base(link)), token, now, now.isoformat())
 
 
 def leads_somewhere(link: Link) -> bool:
@@ -35,11 +38,7 @@ def leads_somewhere(link: Link) -> bool:
 
 def _moment(now: datetime, machine: bool) -> tuple[str, str]:  # noqa: FBT001 - a part of the id
     """Repeats within a minute are one event; a scanner's fetch in the same minute must not hide a person's."""
-    return _minute(now), "machine" if machine else "person"
-
-
-def _minute(now: datetime) -> str:
-    return now.strftime("%Y-%m-%dT%H:%M")
+    return now.strftime("%Y-%m-%dT%H:%M"), "machine" if machine else "person"
 
 
 def _base(link: Link) -> dict[str, Any]:

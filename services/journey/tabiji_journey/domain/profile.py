@@ -7,7 +7,7 @@ SDK, webhook and poll may tell the same thing under different event ids: only th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from tabiji_common import events
 
 PRODUCTS = 256  # product ids kept, the latest ones
+ONE_CLICK = timedelta(minutes=1)  # the same no within it is a button pressed twice, or a mail program's second try
 
 
 class Change(StrEnum):
@@ -139,6 +140,9 @@ def learn(profile: Profile, event: events.Event, at: datetime, event_id: str) ->
             return _refunded(profile, event, event_id)
         case events.OrderCancelled():
             return _cancelled(profile, event.order_id)
+        case events.Unsubscribed(channel=str()):
+            again = _said_again(profile.told_consent.get(str(event.channel)), at)
+            return _listened(profile, event, at), Change.REPEAT if again else Change.NEWS
         case _:
             return _listened(profile, event, at), Change.NEWS
 
@@ -202,6 +206,10 @@ def _cancelled(profile: Profile, order_id: str) -> tuple[Profile, Change]:
         ),
         Change.NEWS,
     )
+
+
+def _said_again(known: Told | None, at: datetime) -> bool:
+    return known is not None and not known.value and abs(at - known.at) < ONE_CLICK
 
 
 def _told(known: dict[str, Told], news: dict[str, Any], at: datetime) -> dict[str, Told]:

@@ -1,6 +1,6 @@
 """What a profile learns, and what it has been told before."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -95,3 +95,21 @@ def test_a_profile_survives_its_column() -> None:
     profile, _ = told((order("1", products=[{"product_id": "shirt"}]), "a"), (refund("2", None), "b"))
     assert Profile.from_json(profile.to_json()) == profile
     assert profile.products == ("shirt",)
+
+
+def test_a_no_said_again_within_a_minute_is_a_repeat_and_one_after_a_yes_is_news() -> None:
+    no, yes = events.Unsubscribed(**WHO, channel="email"), events.ConsentGiven(**WHO, channel="email")
+    profile, changes = EMPTY, []
+    for event, second in ((no, 0), (no, 2), (yes, 20), (no, 40), (no, 160)):
+        profile, change = learn(profile, event, MONDAY + timedelta(seconds=second), f"click {second}")
+        changes.append(change)
+    assert changes == [Change.NEWS, Change.REPEAT, Change.NEWS, Change.NEWS, Change.NEWS]
+    assert profile.consent == {"email": False}
+
+
+def test_a_no_said_again_holds_against_a_yes_from_before_it() -> None:
+    no, yes = events.Unsubscribed(**WHO, channel="email"), events.ConsentGiven(**WHO, channel="email")
+    profile = EMPTY
+    for event, second in ((no, 0), (no, 40), (yes, 20)):
+        profile, _ = learn(profile, event, MONDAY + timedelta(seconds=second), f"click {second}")
+    assert profile.consent == {"email": False}
