@@ -36,7 +36,7 @@ class Settings(BaseSettings):
         " 100,000 in 200 s, about what a mail server takes; 0 is no limit; none in simulated time",
     )
     workspace_secret: str = Field(
-        "", description="Key of signed links, guest ids and erasure hashes; the same for ingest and dispatch, for ever"
+        "", description="Key of signed links, guest ids and erasure hashes; the same for every service, for ever"
     )
     public_url: str = Field(
         "http://127.0.0.1:8010",

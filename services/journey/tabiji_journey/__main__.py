@@ -10,6 +10,7 @@ from tabiji_common import dead_letters, parked
 from tabiji_common.commands import Replay
 from tabiji_common.logs import logger
 from tabiji_common.postgres import is_transient
+from tabiji_common.secret import check_secret
 from tabiji_common.service import Service
 from tabiji_common.topics import JOURNEY_COMMANDS
 from tabiji_journey import metrics
@@ -40,7 +41,10 @@ async def build(service: Service) -> None:
     publisher, views = Publisher(service.pool, shop, templates), Views(service.pool)
     if settings.publish_shipped:
         await publisher.publish_shipped(settings.workspace, folder, service.clock.now())
-    customers = StoredCustomers(settings.anonymous_events, timedelta(days=settings.anonymous_days))
+    if settings.workspace_secret:
+        await check_secret(service.pool, settings.workspace_secret)
+    kept_for = timedelta(days=settings.anonymous_days)
+    customers = StoredCustomers(settings.anonymous_events, kept_for, secret=settings.workspace_secret)
     pipeline = JourneyPipeline(PublishedJourneys(shop), customers, StoredClockwork(), timers=settings.timer_customers)
     service.stateful(pipeline, INPUTS, inbox=True)
     schema = await asyncio.to_thread(SCHEMA.read_bytes)

@@ -34,6 +34,9 @@ HANDOVER_LOST = Counter("tabiji_journey_handover_lost_total", "Events passed on 
 DEFINITION_ERRORS = Counter("tabiji_journey_definition_errors_total", "Conditions that failed to evaluate", ["journey"])
 PARKED = Counter("tabiji_journey_parked_total", "Customers parked because the fold failed on them")
 ERASED = Counter("tabiji_journey_erased_total", "Customers forgotten")
+TOO_LATE = Counter(
+    "tabiji_journey_forgotten_events_total", "Events from before their customer's erasure that were read after it"
+)
 WAITING = Gauge("tabiji_journey_waiting_enrollments", "Enrollments that wait", ["journey"])
 STUCK = Gauge(
     "tabiji_journey_stuck_enrollments",

@@ -278,6 +278,7 @@ def _count(notes: Notes, applied: Applied) -> None:
     metrics.ORDER_CONFLICT.inc(sum(folded.conflicts for folded in folds))
     metrics.MEMORY_EVICTED.inc(sum(folded.evicted for folded in folds))
     metrics.MERGE_PENDING.inc(sum(len(folded.pending) for folded in folds))
+    metrics.TOO_LATE.inc(sum(folded.too_late for folded in folds))
     metrics.ERASED.inc(sum(len(folded.erased) for folded in folds))
     metrics.HANDOVER_LOST.inc(sum(record.hops > 0 for folded in folds for record, _ in folded.rejected))
     for folded in folds:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
@@ -356,6 +357,28 @@ async def test_an_erased_customer_is_nowhere_and_still_counted(desk: Desk) -> No
     assert await desk.rows("SELECT * FROM customer WHERE key = $1", f"w:{who}") == []
     await desk.takes(received(cart("c1", who), "e3", after(hours=3)))
     await desk.nobody_is_lost(after(hours=3))
+
+
+async def test_a_handover_that_comes_after_the_erasure_brings_nothing_back(desk: Desk) -> None:
+    who = "find-me"
+    seen = received(cart("c1", "cookie", anonymous=True), "v1", MONDAY)
+    merged = [events.Merged(workspace="w", customer=side, source="cookie", target=who) for side in ("cookie", who)]
+    await desk.takes(received(order("1", customer=who), "e1", MONDAY))
+    await desk.takes(seen, received(merged[0], "m", after(minutes=5)))
+    (handed,) = [record.body for record in desk.sent if isinstance(record.body, Handover)]
+    await desk.takes(received(merged[1], "m", after(minutes=5)))
+    await desk.takes(received(events.Erased(workspace="w", customer=who), "forget", after(hours=1)))
+    (visitor,) = [record.body for record in desk.sent if isinstance(record.body, events.Erased)]
+    await desk.takes(received(visitor, "forget too", after(hours=1)))
+    await desk.takes(received(handed, "h", after(minutes=5), after(hours=1)))
+    for table, left in (await desk.dump()).items():
+        assert who not in str(left), table
+
+    await desk.takes(received(cart("c2", who), "e2", after(hours=2)))
+    assert ("cart", "waiting", "browsing", 1) in await desk.standing()
+    other = msgspec.structs.replace(handed, original_id="v2")
+    await desk.takes(received(other, "h2", after(minutes=5), after(hours=3)))
+    assert ("cart", "waiting", "browsing", 1) in await desk.standing(), "known again, and still erased until then"
 
 
 async def test_a_record_that_no_journey_can_apply_is_rejected(desk: Desk) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tabiji_common import events
 from tabiji_common.commands import Withdraw
+from tabiji_common.identity import customer_hash
 from tabiji_dispatch.domain.consent import (
     Consent,
     Contact,
@@ -15,7 +16,6 @@ from tabiji_dispatch.domain.consent import (
     address_hash,
     agreed,
     bad_address,
-    customer_hash,
     fold,
 )
 from tabiji_dispatch.domain.register import came_back, fold_all

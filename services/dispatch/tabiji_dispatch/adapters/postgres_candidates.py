@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from tabiji_common.identity import customer_hash
 from tabiji_common.postgres import Connection
 from tabiji_dispatch.adapters.postgres_rows import DELIVERY, delivery_of
 from tabiji_dispatch.domain.consent import (
@@ -15,7 +16,6 @@ from tabiji_dispatch.domain.consent import (
     Contact,
     Word,
     address_hash,
-    customer_hash,
 )
 from tabiji_dispatch.domain.message import Letter
 from tabiji_dispatch.domain.pick import Candidate

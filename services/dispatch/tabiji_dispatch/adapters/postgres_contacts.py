@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from tabiji_common.identity import customer_hash
 from tabiji_common.postgres import Connection
 from tabiji_common.topics import split_key
-from tabiji_dispatch.domain.consent import FIELDS, Consent, Contact, Listing, Word, customer_hash
+from tabiji_dispatch.domain.consent import FIELDS, Consent, Contact, Listing, Word
 from tabiji_dispatch.domain.ledger import Move, State, sources
 
 _LOAD = """

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tabiji_common.identity import closed_id
+from tabiji_common.identity import closed_id, customer_hash
 from tabiji_dispatch.adapters.postgres_rows import DELIVERY, delivery_of
-from tabiji_dispatch.domain.consent import address_field, address_hash, customer_hash
+from tabiji_dispatch.domain.consent import address_field, address_hash
 from tabiji_dispatch.domain.render import Shop, Unrenderable, render
 from tabiji_dispatch.ports import Templates
 

@@ -136,12 +136,6 @@ def address_hash(secret: str, workspace: str, channel: str, address: str) -> byt
     return hmac.new(secret.encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()[:16]
 
 
-def customer_hash(secret: str, workspace: str, customer: str) -> bytes:
-    """The tombstone of an erased customer."""
-    text = "\x1f".join(("erased", workspace, customer))
-    return hmac.new(secret.encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()[:16]
-
-
 def _say(contact: Contact, said: Mapping[str, str], at: datetime) -> Contact:
     fields = dict(contact.fields)
     for name, value in said.items():

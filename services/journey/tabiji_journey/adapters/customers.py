@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 from asyncpg import Record
 from msgspec.structs import replace
 
+from tabiji_common.identity import customer_hash
 from tabiji_common.postgres import Connection
 from tabiji_common.topics import split_key
 from tabiji_journey.adapters.customers_write import write_all
@@ -16,7 +17,7 @@ from tabiji_journey.domain.catalog import Catalog
 from tabiji_journey.domain.memory import Memory
 from tabiji_journey.domain.model import Enrollment
 from tabiji_journey.domain.profile import Profile
-from tabiji_journey.domain.state import CustomerState, Ties
+from tabiji_journey.domain.state import CustomerState, Ties, nobody
 from tabiji_journey.domain.writes import Writes
 from tabiji_journey.ports import Due, Kept, Wanted
 
@@ -57,6 +58,7 @@ JOIN unnest($5::text[], $6::text[]) AS named(customer, id) ON named.id = e.id AN
 WHERE NOT e.live
 """.replace("its_columns", _COLUMNS)
 _USERS = "SELECT key FROM user_id WHERE key = ANY($1::text[])"
+_ERASED = "SELECT hash, at FROM erasure WHERE hash = ANY($1::bytea[])"
 _TAKE_KEPT = """
 WITH taken AS (DELETE FROM anonymous_event WHERE key = ANY($1::text[]) RETURNING *)
 SELECT key, topic, id, type, source, occurred_at, mode, body_hash, value FROM taken ORDER BY n
@@ -67,9 +69,13 @@ _TIES = msgspec.json.Decoder(Ties)
 
 
 class StoredCustomers:
-    """The customers' rows; ``keep_events`` and ``keep_for`` bound what is kept of an anonymous visitor."""
+    """The customers' rows; ``keep_events`` and ``keep_for`` bound what is kept of an anonymous visitor.
 
-    def __init__(self, keep_events: int = 1000, keep_for: timedelta = timedelta(days=30)) -> None:
+    ``secret`` is the key of the erased customers' hashes.
+    """
+
+    def __init__(self, keep_events: int = 1000, keep_for: timedelta = timedelta(days=30), *, secret: str = "") -> None:
+        self._secret = secret
         self._keep_events = keep_events
         self._keep_for = keep_for
         self._swept: datetime | None = None
@@ -95,7 +101,7 @@ class StoredCustomers:
         keys = wanted.customers
         if not keys:
             return {}
-        states = {key: CustomerState(key) for key in keys}
+        states: dict[str, CustomerState] = {}
         for row in await tx.fetch(_CUSTOMERS, keys):
             states[row["key"]] = CustomerState(
                 row["key"],
@@ -104,6 +110,8 @@ class StoredCustomers:
                 _TIES.decode(row["ties"]),
                 row["merged_into"] or "",
             )
+        if unseen := [key for key in keys if key not in states]:
+            states |= await self._unseen(tx, unseen)
         if wanted.merging:
             for row in await tx.fetch(_USERS, sorted(wanted.merging)):
                 states[row["key"]] = replace(states[row["key"]], user=True)
@@ -111,13 +119,19 @@ class StoredCustomers:
             states[key] = replace(states[key], enrollments=enrollments)
         return states
 
+    async def _unseen(self, tx: Connection, keys: Sequence[str]) -> dict[str, CustomerState]:
+        """Nobody has a row of these; one that comes again after an erasure carries on when that was."""
+        hashes = {customer_hash(self._secret, *split_key(key)): key for key in keys}
+        erased = {hashes[row["hash"]]: row["at"] for row in await tx.fetch(_ERASED, list(hashes))}
+        return {key: nobody(key, erased.get(key)) for key in keys}
+
     async def take_kept(self, tx: Connection, keys: Iterable[str]) -> list[Kept]:
         """Take out the events kept of these visitors, in order."""
         return [Kept(*row) for row in await tx.fetch(_TAKE_KEPT, list(keys))]
 
     async def write(self, tx: Connection, writes: Writes, catalogs: Mapping[str, Catalog], now: datetime) -> None:
         """Write it all, and once an hour sweep out what is too old to be kept."""
-        await write_all(tx, writes, catalogs, now, self._keep_events)
+        await write_all(tx, writes, catalogs, now, self._keep_events, self._secret)
         if self._swept is None or now - self._swept >= timedelta(hours=1):
             await tx.execute(_SWEEP, sorted(writes.owned), now - self._keep_for)
             self._swept = now

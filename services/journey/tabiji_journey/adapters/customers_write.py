@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from tabiji_common.identity import customer_hash
 from tabiji_common.postgres import Connection
-from tabiji_common.topics import customer_key
+from tabiji_common.topics import customer_key, split_key
 from tabiji_journey.domain.catalog import Catalog
 from tabiji_journey.domain.model import Enrollment
 from tabiji_journey.domain.state import goal_open
@@ -91,6 +92,10 @@ _ERASE = (
     "DELETE FROM timer WHERE customer = ANY($1::text[])",
     "DELETE FROM transition WHERE enrollment IN (SELECT id FROM enrollment WHERE customer = ANY($1::text[]))",
 )
+_TOMBS = """
+INSERT INTO erasure (hash, p, at) SELECT * FROM unnest($1::bytea[], $2::int[], $3::timestamptz[])
+ON CONFLICT (hash) DO UPDATE SET p = excluded.p, at = greatest(erasure.at, excluded.at)
+"""
 # What it was stays for the counts; whose it was does not: an id that nobody can derive from the customer's again.
 _FORGET = """
 UPDATE enrollment SET id = 'erased-' || md5(enrollment.id || gone.salt), customer = '', entry_key = '', live = false,
@@ -103,11 +108,14 @@ _ENCODER = msgspec.json.Encoder()
 
 
 async def write_all(
-    tx: Connection, writes: Writes, catalogs: Mapping[str, Catalog], now: datetime, keep_events: int
+    tx: Connection, writes: Writes, catalogs: Mapping[str, Catalog], now: datetime, keep_events: int, secret: str
 ) -> None:
-    """Write a turn. What is erased goes first, so that a customer who comes back in the same turn begins anew."""
+    """Write a turn. What is erased goes first, so that a customer who comes back in the same turn begins anew.
+
+    ``secret`` is the key of the erased customers' hashes.
+    """
     if writes.erased:
-        await _erase(tx, writes)
+        await _erase(tx, writes, secret)
     await _run(tx, _CUSTOMERS, [_customer_row(p, state) for p, state in writes.customers])
     await _run(tx, _ENROLLMENTS, [_enrollment_row(write) for write in writes.enrollments])
     timers = [row for write in writes.enrollments if (row := _timer_row(write, catalogs)) is not None]
@@ -133,13 +141,14 @@ async def _run(tx: Connection, statement: str, rows: Sequence[Sequence[Any]]) ->
         await tx.execute(statement, *map(list, zip(*rows, strict=True)))
 
 
-async def _erase(tx: Connection, writes: Writes) -> None:
+async def _erase(tx: Connection, writes: Writes, secret: str) -> None:
     keys = sorted({key for key, _ in writes.erased})
     await _run(tx, _ENROLLMENTS, [_enrollment_row(write) for write in writes.forgotten])
     await _run(tx, _LEDGER, [_entry_row(write) for write in writes.forgotten if write.before is None])
     for statement in _ERASE:
         await tx.execute(statement, keys)
     await _run(tx, _FORGET, sorted(dict(writes.erased).items()))
+    await _run(tx, _TOMBS, [(customer_hash(secret, *split_key(key)), p, at) for p, key, at in writes.tombs])
 
 
 def _customer_row(p: int, state: Any) -> tuple[Any, ...]:

@@ -153,3 +153,11 @@ merge_pending = sa.Table(
     sa.Column("at", _instant, nullable=False),
     comment="Two known customers said to be one; nothing moves yet",
 )
+erasure = sa.Table(
+    "erasure",
+    metadata,
+    sa.Column("hash", sa.LargeBinary, primary_key=True),
+    sa.Column("p", sa.Integer, nullable=False),
+    sa.Column("at", _instant, nullable=False),
+    comment="Keyed hashes of erased customers: what happened until then stays forgotten, whenever it is read",
+)

@@ -24,7 +24,7 @@ from tabiji_journey.domain.enrolled import Enrolled
 from tabiji_journey.domain.memory import NOTHING, remember
 from tabiji_journey.domain.model import CommandInput, EventInput, Ids, Occurrence, OutcomeInput, Send
 from tabiji_journey.domain.profile import EMPTY, Change, learn
-from tabiji_journey.domain.state import CustomerState, Folded
+from tabiji_journey.domain.state import CustomerState, Folded, nobody
 
 MOST_HOPS = 3
 
@@ -96,6 +96,9 @@ class _Fold:
         body = record.body
         if isinstance(body, events.ErasureDone):
             return ""
+        if isinstance(body, events.Event) and self._forgotten(record):
+            self.out.too_late += 1
+            return ""
         if isinstance(body, events.Event) and self._of_a_visitor(body):
             return self._pass_on(record)
         before = min(record.now, self.limit)
@@ -114,6 +117,14 @@ class _Fold:
             case _:
                 return f"{record.type} is nothing to a journey"
         return ""
+
+    def _forgotten(self, record: Told) -> bool:
+        """Whether it happened before an erasure that was read earlier: a handover on its way, or a late client."""
+        erased_at = self.state.ties.erased_at
+        if erased_at is None or record.occurred_at > erased_at or isinstance(record.body, events.Erased):
+            return False
+        # Of a visitor's merge both sides must think the same, whenever they read it; it brings nothing back by itself.
+        return not (isinstance(record.body, events.Merged) and record.body.source == self.ids.customer)
 
     def _of_a_visitor(self, body: events.Event) -> bool:
         if isinstance(body, (events.Merged, events.Erased)):
@@ -166,7 +177,8 @@ class _Fold:
         self.out.erased.append(record)
         self.out.kept.clear()
         mine.enrollments, mine.profile, mine.memory, mine.paused = {}, EMPTY, NOTHING, ()
-        self.state = CustomerState(self.state.key)
+        earlier = self.state.ties.erased_at
+        self.state = nobody(self.state.key, max(record.occurred_at, earlier or record.occurred_at))
 
     def _event(self, record: Told, body: events.Event) -> None:
         mine, event = self.enrolled, record.event

@@ -14,10 +14,14 @@ from tabiji_journey.domain.profile import EMPTY, Profile
 
 
 class Ties(msgspec.Struct, frozen=True):
-    """``visitors`` turned out to be this customer; ``paused`` journeys hold it until resumed."""
+    """``visitors`` turned out to be this customer; ``paused`` journeys hold it until resumed.
+
+    What happened until ``erased_at`` is forgotten, also where it is read later.
+    """
 
     visitors: tuple[str, ...] = ()
     paused: tuple[str, ...] = ()
+    erased_at: datetime | None = None
 
 
 class CustomerState(msgspec.Struct, frozen=True):
@@ -49,6 +53,7 @@ class Folded:
     answered    (customer id, merge) to be told that who is said to be it is a known customer
     late        by how many seconds each timer that fired was late
     refused     (journey, reason) of entries that did not happen
+    too_late    how many events happened before an erasure that was read earlier
     """
 
     state: CustomerState
@@ -65,6 +70,7 @@ class Folded:
     answered: list[tuple[str, Told]] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     conflicts: int = 0
+    too_late: int = 0
     evicted: int = 0
     late: list[float] = field(default_factory=list)
 
@@ -77,6 +83,11 @@ class Folded:
         """The journeys whose conditions failed to evaluate, once for each time."""
         exits = [e.journey for e in self.effects if isinstance(e, Moved) and e.kind == "exited" and e.reason == FAULTY]
         return [*exits, *(journey for journey, reason in self.refused if reason == FAULTY)]
+
+
+def nobody(key: str, erased_at: datetime | None = None) -> CustomerState:
+    """Somebody nothing is known of: never seen, or erased then."""
+    return CustomerState(key, ties=Ties(erased_at=erased_at))
 
 
 def goal_open(enrollment: Enrollment) -> bool:

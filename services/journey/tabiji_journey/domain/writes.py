@@ -11,7 +11,7 @@ from tabiji_common.users import Users
 from tabiji_journey.domain.arrival import Told
 from tabiji_journey.domain.catalog import Catalog
 from tabiji_journey.domain.model import Enrollment, Moved
-from tabiji_journey.domain.state import CustomerState, Folded
+from tabiji_journey.domain.state import CustomerState, Folded, nobody
 
 
 class EnrollmentWrite(msgspec.Struct, frozen=True):
@@ -31,8 +31,8 @@ class EnrollmentWrite(msgspec.Struct, frozen=True):
 class Writes:
     """Everything that one turn writes; each row carries p.
 
-    ``erased`` are (customer key, id of the record that asked); ``forgotten`` their enrollments, which stay without
-    saying whose they were; ``users`` which ids turned out to be users'.
+    ``erased`` are (customer key, id of the record that asked), ``tombs`` (p, customer key, until when); ``forgotten``
+    their enrollments, which stay without saying whose they were; ``users`` which ids turned out to be users'.
     """
 
     owned: frozenset[int]
@@ -43,6 +43,7 @@ class Writes:
     kept: list[tuple[int, str, Told]] = field(default_factory=list)
     pending: list[tuple[int, str, str, datetime]] = field(default_factory=list)
     erased: list[tuple[str, str]] = field(default_factory=list)
+    tombs: list[tuple[int, str, datetime]] = field(default_factory=list)
     forgotten: list[EnrollmentWrite] = field(default_factory=list)
     pauses: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -53,7 +54,10 @@ class Writes:
         self.pending.extend((p, after.key, other, at) for other, at in folded.pending)
         self.erased.extend((after.key, record.id) for record in folded.erased)
         self.forgotten.extend(EnrollmentWrite(p, before.enrollments.get(id_), e) for id_, e in folded.gone.items())
-        if _changed(before, after) and not (folded.erased and after == CustomerState(after.key)):
+        erased_at = after.ties.erased_at
+        if folded.erased and erased_at is not None:
+            self.tombs.append((p, after.key, erased_at))
+        if _changed(before, after) and not (folded.erased and after == nobody(after.key, erased_at)):
             self.customers.append((p, after))
         for id_, enrollment in after.enrollments.items():
             known = None if folded.erased else before.enrollments.get(id_)

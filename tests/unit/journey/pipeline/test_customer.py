@@ -374,6 +374,21 @@ def test_an_erased_customer_leaves_every_journey_and_nothing_behind(ann: Person)
     assert ann.state.profile.order_count == 0
 
 
+def test_what_happened_before_an_erasure_stays_forgotten_and_who_comes_again_is_somebody_new(ann: Person) -> None:
+    ann.meets(received(events.Erased(workspace="w", customer="ann"), "forget", after(hours=1)))
+    before = ann.state
+    ann.meets(
+        received(order("1"), "late", MONDAY, after(hours=2)),
+        received(events.Merged(workspace="w", customer="ann", source="cookie", target="ann"), "m", MONDAY),
+    )
+    assert (ann.state, ann.last.too_late) == (before, 2)
+    ann.meets(received(order("2"), "again", after(hours=3)))
+    assert ann.state.profile.order_count == 1
+    assert ann.standing["thanks"] == ("waiting", "thank")
+    ann.meets(received(events.Erased(workspace="w", customer="ann"), "earlier", MONDAY, after(hours=4)))
+    assert ann.state == before, "an erasure told late takes nothing of an earlier one back"
+
+
 def test_every_move_of_an_enrollment_has_its_own_number(ann: Person) -> None:
     seen: list[tuple[str, int]] = []
     ann.held = set()
