@@ -11,7 +11,9 @@ import pytest
 
 from tabiji_common.clock import LiveClock
 from tabiji_common.clock_guard import ClockGuard
+from tabiji_common.kafka import inbox
 from tabiji_common.kafka.inbox import BATCH, KEPT, keep_up, upkeep
+from tabiji_common.metrics import INBOX_MISSING
 from tabiji_common.postgres import connect_pool, migrate
 
 TODAY = date(2026, 3, 10)
@@ -164,6 +166,28 @@ def test_while_the_clock_is_not_believed_nothing_is_dropped_and_days_are_made_at
         keeping = asyncio.create_task(keep_up(pool, guard, "toy"))
         while "inbox_rest" in await where(pool, "inbox"):
             await asyncio.sleep(0.05)
+        keeping.cancel()
+
+    told(story)
+
+
+def test_an_upkeep_that_does_not_get_through_is_seen_and_tried_again(
+    told: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the default partition is too large for the statement timeout."""
+    missing = INBOX_MISSING.labels("toy")._value.get
+    monkeypatch.setattr(inbox, "AGAIN", 0.1)
+
+    async def story(pool: Any) -> None:
+        async with pool.acquire() as holder, holder.transaction():
+            await holder.execute("LOCK TABLE inbox_rest IN ACCESS SHARE MODE")
+            keeping = asyncio.create_task(keep_up(pool, ClockGuard(Wall()), "toy"))
+            while missing() == 0:
+                await asyncio.sleep(0.05)
+            assert missing() == 2 * len(inbox.DAYS)
+        while missing() > 0:
+            await asyncio.sleep(0.05)
+        assert len(await partitions(pool, "inbox")) == 5
         keeping.cancel()
 
     told(story)

@@ -65,6 +65,11 @@ CASES: dict[str, tuple[dict[str, str], Series, Series]] = {
         {f"tabiji_runtime_retries_total{{{JOURNEY}}}": "0+10x40"},
         {f"tabiji_runtime_retries_total{{{JOURNEY}}}": "0+1x40"},
     ),
+    "TabijiInbox": (
+        {"job": "journey"},
+        {f"tabiji_runtime_inbox_missing_partitions{{{JOURNEY}}}": "2x40"},
+        {f"tabiji_runtime_inbox_missing_partitions{{{JOURNEY}}}": "8x5 0x35"},
+    ),
     "TabijiStuck": (
         {},
         {"tabiji_journey_unbalanced_enrollments": "1x40"},

@@ -50,6 +50,11 @@ RESTORED = Gauge(
     "1 while timers stand still because the database was restored, cloned or went back",
     ["group"],
 )
+INBOX_MISSING = Gauge(
+    "tabiji_runtime_inbox_missing_partitions",
+    "Days about to come without a partition of the inbox: its upkeep does not get through; 0 is right",
+    ["group"],
+)
 TURN_SECONDS = Histogram("tabiji_runtime_turn_seconds", "Time of one transaction, commit included", ["group"])
 HTTP_REQUESTS = Counter(
     "tabiji_runtime_http_requests_total",

@@ -15,6 +15,7 @@ import asyncpg
 from tabiji_common.clock_guard import ClockGuard
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.logs import logger
+from tabiji_common.metrics import INBOX_MISSING
 from tabiji_common.postgres import Connection, is_transient
 
 log = logger(__name__)
@@ -29,18 +30,34 @@ DAY = timedelta(days=1)
 
 
 async def keep_up(pool: asyncpg.Pool[Any], guard: ClockGuard, schema: str) -> None:
-    """Every hour, for the life of the process; of several processes one does it."""
+    """Every hour, for the life of the process; of several processes one does it.
+
+    Attaching a day reads the whole default partition, which may take longer than a statement is allowed to: then all
+    days stay in there, nothing is lost, and ``tabiji_runtime_inbox_missing_partitions`` says so.
+    """
     while True:
+        missing = -1
         try:
             believed = guard.look()
-            await upkeep(pool, schema, believed.now.date(), drop=not believed.leapt)
-            seconds = EVERY
+            today = believed.now.date()
+            try:
+                await upkeep(pool, schema, today, drop=not believed.leapt)
+            finally:
+                missing = await show_missing(pool, schema, today)
         except Exception as error:
             if not is_transient(error):
                 raise
-            log.warning("inbox_upkeep_retried", error=repr(error))
-            seconds = AGAIN
-        await asyncio.sleep(seconds)
+            log.warning("inbox_upkeep_retried", error=repr(error), missing=missing)
+        await asyncio.sleep(AGAIN if missing else EVERY)
+
+
+async def show_missing(pool: asyncpg.Pool[Any], schema: str, today: date) -> int:
+    """Set the gauge to how many partitions of the days about to come are not there."""
+    wanted = {today + n * DAY for n in DAYS}
+    async with pool.acquire() as connection:
+        missing = sum([len(wanted - await _days(connection, table)) for table in KEPT])
+    INBOX_MISSING.labels(schema).set(missing)
+    return missing
 
 
 async def upkeep(pool: asyncpg.Pool[Any], schema: str, today: date, *, drop: bool = True) -> bool:
