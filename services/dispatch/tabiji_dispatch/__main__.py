@@ -86,7 +86,7 @@ async def build(service: Service) -> None:
     pool, clock, secret = service.pool, service.clock, settings.workspace_secret
     await check_secret(pool, secret)
     terms = terms_of(settings)
-    claims, contacts, truth = PostgresClaims(secret, routes_of(terms)), PostgresContacts(secret), PostgresTruth(pool)
+    claims, contacts, truth = PostgresClaims(secret), PostgresContacts(secret), PostgresTruth(pool)
     store = Store(
         PostgresIntake(),
         contacts,
@@ -94,7 +94,7 @@ async def build(service: Service) -> None:
         truth,
         PostgresAnnouncements(),
         PostgresQuotas(),
-        PostgresDetours(),
+        PostgresDetours(routes_of(terms), terms.carriers),
         PostgresBrakes(),
     )
     lanes = {one.name: (terms.carriers[one.name], provider_of(one, clock)) for one in settings.carriers()}

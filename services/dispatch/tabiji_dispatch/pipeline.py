@@ -1,8 +1,7 @@
 """dispatch.send, events.customer, events.engagement -> delivery -> intent -> (provider) -> truth -> dispatch.outcome
 
-One turn: commands and events go into the ledger (D0), leases that ran out are unknown (D5), holds that ended are
-queued, who may be sent to now is claimed (D1; the commit is the intent), and what has ended is announced. Sending
-(D2, D3) and settling (D4) are the couriers' part.
+One turn: commands and events go into the ledger (D0), leases that ran out are unknown (D5), ended holds are queued, who
+may be sent to is claimed (D1; the commit is the intent), what ended is announced. Couriers send and settle (D2-D4).
 """
 
 from __future__ import annotations
@@ -198,13 +197,15 @@ class Dispatch:
             await IN_REAP()
 
     async def _release(self, tx: Connection, turn: Turn, applied: Applied, notes: Notes) -> Controls:
-        """Queue again what need not be held any longer; nothing in restore mode."""
+        """Queue again what need not be held any longer, leave providers that are gone; nothing in restore mode."""
         controls = await self._store.claims.controls(tx)
         if not controls.restore:
             until = {p: at for p, at in turn.fire_until.items() if p in turn.owned}
             lifted = controls if controls != self._controls else None
             released = await self._store.claims.release(tx, until, lifted, MOST)
             applied.again = released >= MOST
+            if notes.swept is not None:
+                notes.ended += await self._store.detours.leave_gone(tx, sorted(turn.owned), turn.now, MOST)
         if not applied.again:
             notes.controls = controls
         return controls
@@ -218,14 +219,14 @@ class Dispatch:
         if not reach.rooms or not reach.offsets:
             notes.more = True
             return
-        claims = self._store.claims
-        found = [one for one in await claims.candidates(tx, reach) if turn.takes(one.delivery.customer_key)]
+        found = await self._store.claims.candidates(tx, reach)
+        found = [one for one in found if turn.takes(one.delivery.customer_key)]
         quotas = await self._quotas(tx, found, moment)
         brakes = await self._brakes(tx, found, controls, turn.now)
         reasons = {key: brake.reason for key, brake in brakes.items()}
         intents, puts = pick(found, rooms, controls, self._terms, moment, self._templates.find, quotas, reasons)
         if intents or puts:
-            claimed = await claims.write(tx, intents, puts, self._terms.who, moment.wall, turn.now)
+            claimed = await self._store.claims.write(tx, intents, puts, self._terms.who, moment.wall, turn.now)
             notes.intents = [one for one in intents if one.delivery.key in claimed]
             notes.puts = puts
             month = month_of(moment.now)
@@ -248,8 +249,7 @@ class Dispatch:
         carriers, out = self._terms.carriers, controls.stopped()
         if limits := replaceable(carriers):
             out |= await self._store.quotas.spent(tx, limits, month_of(moment.now))
-        asked = detours(carriers, out, self._couriers.broken())
-        if asked and not controls.restore:
+        if (asked := detours(carriers, out, self._couriers.broken())) and not controls.restore:
             notes.detoured = await self._store.detours.turn_off(tx, sorted(turn.owned), asked, MOST)
 
     async def _brakes(

@@ -139,6 +139,14 @@ class Detours(Protocol):
         """Queue messages that may not have been taken yet for the other provider, the oldest first; how many."""
         ...
 
+    async def leave_gone(self, tx: Connection, owned: Sequence[int], now: datetime, limit: int) -> list[str]:
+        """Take queued messages from providers that are no longer set up; the keys of those that ended by it.
+
+        To the channel's provider go those that were not taken; one that may have been is ``unknown``, and without a
+        provider for its channel a message has ``failed``.
+        """
+        ...
+
 
 class Brakes(Protocol):
     """What asks a person because it cannot be meant."""

@@ -83,11 +83,11 @@ class Bench:
         store = Store(
             PostgresIntake(),
             PostgresContacts(SECRET),
-            PostgresClaims(SECRET, routes_of(self.terms)),
+            PostgresClaims(SECRET),
             truth,
             PostgresAnnouncements(),
             PostgresQuotas(),
-            PostgresDetours(),
+            PostgresDetours(routes_of(self.terms), carriers),
             PostgresBrakes(),
         )
         self.couriers = CourierPool(providers, self.clock, lambda: None)

@@ -12,7 +12,7 @@ from tabiji_dispatch.domain.carrier import Carrier
 from tabiji_dispatch.domain.message import Letter
 from tabiji_dispatch.domain.outcomes import Keyed, Result, Verdict
 from tabiji_dispatch.ports import Provider
-from tests.integration.dispatch.bench import NOON, Bench, known, send
+from tests.integration.dispatch.bench import NOON, Bench, known, send, settle
 from tests.integration.dispatch.receiver import Receiver
 from tests.integration.dispatch.sink import Sink
 from tests.integration.dispatch.test_webhook import provider_at
@@ -87,6 +87,47 @@ async def test_what_is_beyond_a_providers_quota_goes_by_the_channels_next(pool: 
         await bench.turn(*known("c9"), send("m9", "c9", **far))
         await bench.settle()
         assert first.taken == ["m0", "m1", "m9"]
+
+
+async def test_what_a_provider_that_is_gone_has_not_taken_goes_by_another_and_what_it_may_have_is_unknown(
+    pool: Any,
+) -> None:
+    first, second, lanes = pair()
+    async with Bench(pool, {"first": lanes["first"]}) as bench:
+        first.result = Result.REFUSED
+        await bench.turn(*known("c1"), *known("c2"), send("refused", "c1"))
+        await keep_on(bench, 2, seconds=0.1)
+        first.result = Result.UNKNOWN
+        await bench.turn(send("doubted", "c2"))
+        await keep_on(bench, 2, seconds=0.1)
+        assert [await bench.state(key) for key in ("refused", "doubted")] == [
+            ("queued", "refused"),
+            ("queued", "unknown"),
+        ]
+    async with Bench(pool, {"second": lanes["second"]}, who="two") as bench:
+        await bench.turn(send("next", "c2"))
+        await keep_on(bench)
+        assert await bench.state("refused") == ("sent", "")
+        assert await bench.state("doubted") == ("unknown", "no_provider")
+        assert await bench.state("next") == ("sent", ""), "it does not wait for what nobody will try again"
+        assert sorted(second.taken) == ["next", "refused"]
+        assert ("doubted", "unknown", "no_provider") in bench.said()
+        await bench.turn(settle("doubted", "failed", "c2"))
+        assert await bench.state("doubted") == ("failed", "operator")
+
+
+async def test_without_any_provider_of_its_channel_a_waiting_message_fails_as_one_that_arrives_then(pool: Any) -> None:
+    first, _, lanes = pair()
+    first.result = Result.REFUSED
+    async with Bench(pool, {"first": lanes["first"]}) as bench:
+        await bench.turn(*known("c1"), send("m1"))
+        await keep_on(bench, 2, seconds=0.1)
+    async with Bench(pool, {}, who="two") as bench:
+        await bench.turn(send("m2"))
+        await keep_on(bench)
+        assert [await bench.state(key) for key in ("m1", "m2")] == [("failed", "no_provider")] * 2
+        assert sorted(bench.said()) == [("m1", "failed", "no_provider"), ("m2", "failed", "no_provider")]
+        assert await pool.fetchval("SELECT count(*) FROM body") == 0
 
 
 async def test_a_storm_moves_the_channel_and_a_probe_brings_it_back(pool: Any) -> None:

@@ -61,19 +61,13 @@ UPDATE delivery SET state = 'queued', wake_at = NULL WHERE state = 'held' AND me
     SELECT message_key FROM delivery WHERE state = 'held' AND p = ANY($1) AND reason NOT IN ('quiet', 'key_expired')
         AND reason <> ALL($2) AND (reason NOT LIKE 'other_cluster:%' OR reason = ANY($3)) LIMIT $4)
 """
-# A message that was never tried may go by another provider once its own is no longer set up.
-_REROUTE = """
-UPDATE delivery d SET provider = r.provider FROM unnest($2::text[], $3::text[]) AS r(channel, provider)
-WHERE d.state = 'queued' AND d.p = ANY($1) AND d.token = 0 AND d.channel = r.channel AND d.provider <> ALL($3)
-"""
 
 
 class PostgresClaims:
-    """The port ``Claims``; ``secret`` is the key of the suppression hashes, ``routes`` is provider by channel."""
+    """The port ``Claims``; ``secret`` is the key of the suppression hashes."""
 
-    def __init__(self, secret: str, routes: Mapping[str, str]) -> None:
+    def __init__(self, secret: str) -> None:
         self._secret = secret
-        self._routes = routes
 
     async def controls(self, tx: Connection) -> Controls:
         found = await tx.fetch(_CONTROLS)
@@ -105,7 +99,6 @@ class PostgresClaims:
             accepted = [f"other_cluster:{cluster}" for cluster in controls.clusters]
             done = await tx.execute(_RELEASE_LIFTED, list(until), controls.in_force(), accepted, limit)
             count += int(done.split()[-1])
-            await tx.execute(_REROUTE, list(until), list(self._routes), list(self._routes.values()))
         return count
 
     async def _claim(self, tx: Connection, intents: Sequence[Intent], who: str, wall: datetime) -> set[str]:
