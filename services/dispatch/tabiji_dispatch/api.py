@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,9 @@ from tabiji_dispatch.adapters.postgres_desk import PostgresDesk, Row
 from tabiji_dispatch.adapters.restore import RestoreWatch
 from tabiji_dispatch.domain.ledger import Move, State, after
 from tabiji_dispatch.domain.register import SOURCE
+
+LOOKS, LOOK_EVERY = 20, 0.05
+"""How often, and every how many seconds, the answer to a settle looks whether the ledger has followed."""
 
 Append = Callable[[Sequence[Record[Any]]], Awaitable[None]]
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -134,10 +138,15 @@ def _unknown(app: FastAPI, desk: PostgresDesk, append: Append, clock: Clock) -> 
 
     @app.post("/v1/unknown/{key}", status_code=202)
     async def settle(key: str, asked: SettleRequest, request: Request) -> dict[str, str]:
-        """Say what became of it. Goes through the customer's own order: the ledger follows in a moment."""
-        row = await _found(desk, key)
+        """Say what became of it, once: the same again is answered the same, another word is refused.
+
+        Goes through the customer's own order; the ledger follows in a moment, for which this waits a little.
+        """
+        row = await desk.standing(key)
+        if row is None:
+            raise Refused(404, "no such message", "key")
         if after(State(row["state"]), Move.TELL_SENT) is None:
-            raise Refused(409, f"a {row['state']} message cannot be settled", "state")
+            return _decided(row, asked.outcome)
         now = clock.now()
         body = Settle(
             workspace=row["workspace"],
@@ -147,9 +156,25 @@ def _unknown(app: FastAPI, desk: PostgresDesk, append: Append, clock: Clock) -> 
             by=who(request, asked.by),
         )
         tell(request, asked.outcome)
-        id_ = derived_id(key, "settle", str(row["token"]), row["state"], asked.outcome)
+        # What was said before is a part of it: a message that is unknown once more may be settled once more.
+        id_ = derived_id(key, "settle", str(row["token"]), row["state"], row["told_by"], asked.outcome)
         await append([DISPATCH_COMMANDS.record(body, id=id_, source=SOURCE, occurred_at=now, accepted_at=now)])
+        for _ in range(LOOKS):
+            new = await desk.standing(key)
+            if new and new["told_by"] != row["told_by"]:
+                return _decided(new, asked.outcome)
+            await asyncio.sleep(LOOK_EVERY)
         return {"command": id_}
+
+
+def _decided(row: Row, outcome: str) -> dict[str, str]:
+    """The answer where a person has spoken already; raises ``Refused`` where that was something else, or nobody has."""
+    said, _, command = row["told_by"].partition(" ")
+    if not command:
+        raise Refused(409, f"a {row['state']} message cannot be settled", "state")
+    if said != outcome:
+        raise Refused(409, f"it was settled as {said} before, and is {row['state']} now", "outcome")
+    return {"command": command}
 
 
 def _switches(app: FastAPI, desk: PostgresDesk, clock: Clock, wake: Callable[[], None]) -> None:

@@ -1,5 +1,6 @@
 """What operators see and decide over HTTP, on the rows of a real ledger."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -90,6 +91,50 @@ async def test_an_unknown_message_is_listed_and_settled_through_the_log(desk: De
     await desk.bench.settle()
     assert desk.bench.said()[-1] == ("m2", "sent", "operator")
     assert await desk.get("/v1/unknown") == []
+
+
+async def settled(desk: Desk, outcome: str) -> tuple[int, Any]:
+    """What a person is answered who settles m2; the ledger takes in what is in the log meanwhile."""
+    asked = asyncio.create_task(desk.http.post("/v1/unknown/m2", json={"outcome": outcome}))
+    while not asked.done():
+        await asyncio.sleep(0.01)
+        records, desk.appended = desk.appended, []
+        if records:
+            await desk.bench.turn(*(received(one.topic, one.body, one.id) for one in records))
+    answer = asked.result()
+    return answer.status_code, answer.json().get("command") or answer.json()["error"]["rule"]
+
+
+async def test_the_same_word_again_is_answered_as_the_first_and_another_names_what_was_decided(desk: Desk) -> None:
+    status, command = await settled(desk, "failed")
+    assert status == 202
+    assert await settled(desk, "failed") == (202, command)
+    assert await settled(desk, "sent") == (409, "it was settled as failed before, and is failed now")
+    assert await desk.bench.state("m2") == ("failed", "operator")
+
+
+async def test_of_two_words_at_once_one_is_taken_and_the_other_hears_which(desk: Desk) -> None:
+    words = ("sent", "failed")
+    both = [asyncio.create_task(desk.http.post("/v1/unknown/m2", json={"outcome": one})) for one in words]
+    while len(desk.appended) < len(both):
+        await asyncio.sleep(0.01)
+    taken = desk.appended[0].body.outcome
+    await desk.bench.turn(*(received(one.topic, one.body, one.id) for one in desk.appended))
+    answers = dict(zip(words, await asyncio.gather(*both), strict=True))
+    assert answers.pop(taken).status_code == 202
+    (other,) = answers.values()
+    assert (other.status_code, taken in other.json()["error"]["rule"]) == (409, True)
+    assert await desk.bench.state("m2") == (taken, "operator")
+
+
+async def test_what_is_unknown_once_more_at_the_same_attempt_is_settled_once_more(desk: Desk) -> None:
+    await desk.http.put("/v1/switches", json={"scope": "global", "on": True})
+    _, first = await settled(desk, "resend")
+    assert await desk.bench.state("m2") == ("held", "switch:global")
+    await desk.bench.pool.execute("UPDATE delivery SET state = 'unknown' WHERE message_key = 'm2'")
+    status, second = await settled(desk, "resend")
+    assert (status, second != first) == (202, True)
+    assert await desk.bench.state("m2") == ("held", "switch:global")
 
 
 async def test_a_switch_has_a_scope_and_its_name(desk: Desk) -> None:

@@ -87,6 +87,12 @@ class PostgresDesk:
             one["results"] = [result for result in results if result["token"] == one["token"]]
         return {**found[0], "attempts_made": attempts}
 
+    async def standing(self, key: str) -> Row | None:
+        """How one delivery stands (workspace, customer, state, token), and what a person has said of it last."""
+        names = ("workspace", "customer", "state", "token", "told_by")
+        found = await self._rows(sa.select(*(delivery.c[name] for name in names)).where(delivery.c.message_key == key))
+        return found[0] if found else None
+
     async def unknown(self, workspace: str | None, limit: int) -> list[Row]:
         """What a person may settle: unknown messages, and those held because nobody else can decide."""
         query = sa.select(*_SHOWN).where(_TO_SETTLE).order_by(delivery.c.seq.desc()).limit(limit)

@@ -7,10 +7,13 @@ from datetime import datetime
 
 import msgspec
 
+from tabiji_common.logs import logger
 from tabiji_common.postgres import Connection
 from tabiji_dispatch.domain.ledger import FINISHED, Move, State, rows, sources
 from tabiji_dispatch.domain.notes import Cancelled
 from tabiji_dispatch.domain.triage import Arrival, Cancel, Told
+
+log = logger(__name__)
 
 _INSERT = """
 INSERT INTO delivery (message_key, p, workspace, customer, customer_key, journey, version, enrollment, send_state,
@@ -120,16 +123,18 @@ class PostgresIntake:
         return Cancelled([row[0] for row in withheld], [row[0] for row in late], len(unseen))
 
     async def tell(self, tx: Connection, told: Sequence[Told], now: datetime) -> list[str]:
-        last = {one.key: one for one in told}
+        first = {one.key: one for one in reversed(told)}  # of two words about one message the earlier counts
         found = await tx.fetch(
             _TELL,
-            list(last),
-            [one.move.value for one in last.values()],
-            [one.command for one in last.values()],
+            list(first),
+            [one.move.value for one in first.values()],
+            [one.command for one in first.values()],
             now,
             *rows(),
             [state.value for state in FINISHED],
         )
+        if ignored := len(told) - len(found):
+            log.warning("settle_ignored", messages=ignored)
         ended = [row[0] for row in found if row[1] != State.QUEUED]
         if ended:
             await tx.execute(_NO_BODY, ended)

@@ -41,7 +41,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A person's word about a message; ``command`` is the record's id, so that a repeat changes nothing."""
+    """A person's word about a message; ``command`` is the outcome and the record's id: a repeat changes nothing."""
 
     key: str
     move: Move
@@ -101,7 +101,7 @@ def _sort(record: Received, carriers: Mapping[str, Carrier], batch: Batch, *, st
         case CancelMessage():
             batch.cancels.append(Cancel(body.message_key, record.partition, body.workspace, body.customer))
         case Settle() if record.topic == DISPATCH_COMMANDS.name:
-            batch.told.append(Told(body.message_key, _TOLD[body.outcome], record.id))
+            batch.told.append(Told(body.message_key, _TOLD[body.outcome], f"{body.outcome} {record.id}"))
         case _:
             pass
 
