@@ -203,6 +203,33 @@ def test_a_no_is_passed_on_to_whom_the_visitor_turned_out_to_be_and_a_yes_is_not
     ]
 
 
+def test_of_two_known_customers_said_to_be_one_the_target_passes_its_no_on_too() -> None:
+    """The stricter of both holds for the person: the law forbids advertising to who has said no to it."""
+    gone = change(events.Unsubscribed(**WHO), NOON + 3 * HOUR)
+    merge = change(merged("member", "c1", known=True), NOON + 2 * HOUR)
+    assert passed_on(change(NO, NOON), change(YES, NOON), merge, gone) == [
+        ("withdraw", "demo:member", "email", NOON),
+        ("withdraw", "demo:member", "*", NOON + 3 * HOUR),
+    ]
+
+
+def test_a_no_between_two_known_customers_comes_to_rest() -> None:
+    pair = {
+        "demo:c1": Contact("demo", "c1", 0, merged_into="member"),
+        "demo:member": Contact("demo", "member", 0, merged_into="c1"),
+    }
+    now = [Change("demo:c1", 0, "no", NOON, NO)]
+    seen: set[str] = set()
+    while now:
+        folded = fold_all(pair, now, "s", NOON + HOUR)
+        pair |= folded.contacts
+        fresh = [one for one in folded.records if one.id not in seen]  # the inbox drops the others
+        seen |= {one.id for one in fresh}
+        now = [Change(one.key, 0, one.id, one.occurred_at, one.body) for one in fresh]
+    assert len(seen) == 2
+    assert {contact.consents["email"] for contact in pair.values()} == {Consent(given=False, at=NOON)}
+
+
 def test_nothing_is_passed_on_that_was_taken_back_or_by_the_customer_itself_or_to_a_second_one() -> None:
     merge = change(merged("c1", "member"), NOON + 2 * HOUR)
     again = change(events.ConsentGiven(**WHO, channel="email"), NOON + HOUR)

@@ -38,7 +38,10 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """What dispatch knows of a customer: fields by name, consent by channel, and who it turned out to be."""
+    """What dispatch knows of a customer: fields by name, consent by channel, and who it turned out to be.
+
+    Two known customers said to be one turned out to be each other: a no of either is both's.
+    """
 
     workspace: str
     customer: str
@@ -80,14 +83,23 @@ def fold(contact: Contact, event: Any, occurred_at: datetime) -> Contact:  # noq
             return _say(contact, _fields_of(event), occurred_at)
         case events.ConsentGiven():
             return _consent(contact, event.channel, Consent(given=True, at=occurred_at))
-        case events.Merged() if event.source == contact.customer != event.target and not contact.merged_into:
-            return replace(contact, merged_into=event.target)  # of several merges the first stands
+        case events.Merged() if (other := _other(contact, event)) and not contact.merged_into:
+            return replace(contact, merged_into=other)  # of several merges the first stands
         case events.Erased():
             return Contact(contact.workspace, contact.customer, contact.p, erased_at=occurred_at)
         case _ if channel := withdrawn(event):
             return _consent(contact, channel, Consent(given=False, at=occurred_at))
         case _:
             return contact
+
+
+def _other(contact: Contact, event: events.Merged) -> str:
+    """Whose a no of ``contact`` is too: the target's, and of two known customers each one's the other's."""
+    if event.source == event.target:
+        return ""
+    if contact.customer == event.source:
+        return event.target
+    return event.source if event.known and contact.customer == event.target else ""
 
 
 def withdrawn(event: Any) -> str | None:
