@@ -139,8 +139,9 @@ class JourneyPipeline:
         self._users.clear()
 
     async def status(self, connection: Connection, owned: frozenset[int], now: datetime) -> Status:
-        """Timers of ``owned``: the next one, and those that are due."""
-        standing = await self._clockwork.standing(connection, owned, now)
+        """Timers of ``owned`` that a turn would fire: the next one, and those that are due."""
+        running, unreadable = _fireable(await self._journeys.catalogs(connection))
+        standing = await self._clockwork.standing(connection, owned, now, running, unreadable)
         return Status(standing.next_due, standing.due)
 
     @staticmethod
@@ -177,10 +178,9 @@ class JourneyPipeline:
     async def _gather_due(
         self, tx: Connection, turn: Turn, catalogs: Mapping[str, Catalog], batch: dict[str, Work], applied: Applied
     ) -> None:
-        running = [j.number for c in catalogs.values() for j in c.journeys.values() if not j.paused]
+        running, unreadable = _fireable(catalogs)
         limit = self._timers if turn.timer_budget is None else min(self._timers, turn.timer_budget)
         if turn.fire_until and running and limit:
-            unreadable = [(c.journeys[name].number, n) for c in catalogs.values() for name, n in c.unreadable_running]
             due = await self._customers.due(tx, turn.fire_until, running, limit, unreadable)
             applied.again = due.more
             for key in filter(turn.takes, due.customers):
@@ -212,6 +212,12 @@ class JourneyPipeline:
 
     def _recent(self, place: Place, now: datetime) -> list[datetime]:
         return [at for at in self._errors.get(place, ()) if now - at <= BURST_WITHIN]
+
+
+def _fireable(catalogs: Mapping[str, Catalog]) -> tuple[list[int], list[tuple[int, int]]]:
+    """The numbers of journeys whose timers fire, and (number, version) of those whose people wait for other code."""
+    running = [j.number for c in catalogs.values() for j in c.journeys.values() if not j.paused]
+    return running, [(c.journeys[name].number, n) for c in catalogs.values() for name, n in c.unreadable_running]
 
 
 def _fold(catalog: Catalog, state: CustomerState, work: Work, turn: Turn) -> Folded:

@@ -100,8 +100,15 @@ class Customers(Protocol):
 class Clockwork(Protocol):
     """What is asked outside of turns."""
 
-    async def standing(self, connection: Connection, owned: Iterable[int], now: datetime) -> Standing:
-        """How the timers of ``owned`` stand; parked and paused ones aside."""
+    async def standing(
+        self,
+        connection: Connection,
+        owned: Iterable[int],
+        now: datetime,
+        running: Iterable[int],
+        unreadable: Collection[tuple[int, int]] = (),
+    ) -> Standing:
+        """How the timers of ``owned`` stand that ``Customers.due`` would find, of the journeys numbered ``running``."""
         ...
 
     async def held_sends(self, connection: Connection, owned: Iterable[int]) -> dict[str, tuple[str, int]]:

@@ -445,6 +445,8 @@ async def test_people_of_a_version_that_cannot_be_read_keep_no_other_from_its_ti
         desk.pipeline._journeys = PublishedJourneys(Shop())
         await desk.takes(now=after(hours=8))
         await desk.takes(now=after(hours=8))
+        status = await desk.pipeline.status(desk.pool, frozenset(range(4)), after(hours=8))  # type: ignore[arg-type]
+        assert status.due == 0, "who cannot go on is not due"
         assert [(send.customer, send.state) for send in desk.sends()] == [("bob", "reminder")]
 
 
