@@ -1,8 +1,5 @@
 """End to end on the real broker: a restored database, an erased customer, a switch, a person's word."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from tabiji_common.postgres import connect_pool
 from tabiji_common.secret import check_secret
 from tabiji_common.topics import CUSTOMERS
 from tests.integration.dispatch.house import House, house
+from tests.integration.dispatch.paused import all_sent, holds_all_until_released, until
 from tests.integration.dispatch.receiver import Receiver
 from tests.integration.dispatch.sink import Sink
 from tests.integration.dispatch.test_crashes import CUSTOMERS_A_ROUND, load, providers
@@ -33,19 +31,7 @@ async def test_a_cloned_database_sends_nothing_until_released_and_an_erased_cust
         await home.settle()
         assert home.end() == 0
         await home.rows("UPDATE installation SET system_identifier = 'the one it was cloned from'")
-        await home.send(load(0))
-        home.start()
-        await home.settle()
-        states = await home.rows("SELECT DISTINCT state, reason FROM delivery")
-        assert [tuple(row) for row in states] == [("held", "restore")]
-        assert sink.taken == []
-        assert receiver.acted == []
-        async with httpx.AsyncClient(base_url=home.url, headers=BEARER) as http:
-            assert (await http.get("/v1/restore")).json()["why"] == "system_identifier"
-            assert (await http.post("/v1/restore/release", json={"by": "ops"})).json() == {"released": True}
-        await until(lambda: all_sent(home))
-        await home.settle()
-        assert len(sink.keys()) == len(receiver.acted) == CUSTOMERS_A_ROUND
+        await holds_all_until_released(home, sink, receiver, "system_identifier", by="ops")
         await erase(home)
 
 
@@ -120,10 +106,6 @@ async def erase(home: House) -> None:
     assert await answered(home) == ["c3"]
 
 
-async def all_sent(home: House) -> bool:
-    return [row[0] for row in await home.rows("SELECT DISTINCT state FROM delivery")] == ["sent"]
-
-
 async def forgotten(home: House) -> bool:
     return not await home.rows("SELECT FROM contact WHERE customer_key = 'demo:c3'")
 
@@ -147,10 +129,3 @@ async def answered(home: House) -> list[str]:
         return found
     finally:
         await consumer.stop()
-
-
-async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not await holds():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.1)

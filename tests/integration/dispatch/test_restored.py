@@ -7,18 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tabiji_cli.stack.ports import free_port
 from tabiji_cli.stack.postgres import PostgresServer
 from tabiji_cli.stack.users import reachable_programs, unprivileged
 from tests.integration.dispatch.house import house
+from tests.integration.dispatch.paused import holds_all_until_released
 from tests.integration.dispatch.receiver import Receiver
 from tests.integration.dispatch.sink import Sink
-from tests.integration.dispatch.test_crashes import CUSTOMERS_A_ROUND, load, providers
-from tests.integration.dispatch.test_process import all_sent, until
-from tests.operator import BEARER
+from tests.integration.dispatch.test_crashes import providers
 
 
 def back_up(server: PostgresServer, into: Path) -> None:
@@ -67,15 +65,4 @@ async def test_a_restored_backup_sends_nothing_until_it_is_released(
         assert home.end() == 0
         restore(tmp_path / "backup", restored, postgres)
         home.settings = home.settings.model_copy(update={"postgres_dsn": restored.dsn(database.rpartition("/")[2])})
-        await home.send(load(0))
-        home.start()
-        await home.settle()
-        held = await home.rows("SELECT DISTINCT state, reason FROM delivery")
-        assert [tuple(row) for row in held] == [("held", "restore")]
-        assert (sink.taken, receiver.acted) == ([], [])
-        async with httpx.AsyncClient(base_url=home.url, headers=BEARER) as http:
-            assert "place" in (await http.get("/v1/restore")).json()["why"]
-            assert (await http.post("/v1/restore/release", json={})).json() == {"released": True}
-        await until(lambda: all_sent(home))
-        await home.settle()
-        assert len(sink.keys()) == len(receiver.acted) == CUSTOMERS_A_ROUND
+        await holds_all_until_released(home, sink, receiver, "place")
