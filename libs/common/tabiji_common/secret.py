@@ -1,8 +1,8 @@
 """The workspace secret: ingest verifies what dispatch has signed, so both have the same one, and keep it.
 
 The database knows its fingerprint, in a schema of its own. A service that starts with another secret is refused: every
-unsubscribe link that is out would be dead, guests would get other ids, and addresses that are left alone would not be
-recognised.
+unsubscribe link that is out would be dead, guests would get other ids, and neither addresses that are left alone nor
+erased customers would be recognised.
 """
 
 from __future__ import annotations
@@ -43,6 +43,6 @@ async def check_secret(pool: asyncpg.Pool[Any], secret: str) -> None:
         known = await connection.fetchval(_KNOWN, mine)
     if not hmac.compare_digest(known, mine):
         raise Misconfigured(
-            f"{SETTING} is not the one that this database was set up with (by ingest or dispatch): links that are out"
+            f"{SETTING} is not the one that this database was set up with (by another service): links that are out"
             " would be dead; to change it all the same, delete the row of installation.workspace_secret"
         )

@@ -255,12 +255,13 @@ class Projection:
                 )
 
     async def _erase(self, tx: Connection, segment: Sequence[Reading], now: datetime, applied: Applied) -> None:
-        erased = {reading.who: reading.received.id for reading in segment if reading.erased}
-        if not erased:
+        gone = {reading.who for reading in segment if reading.erased}
+        if not gone:
             return
-        await self._books.people.erase(tx, erased)
-        applied.notes.other["erased"] += len(erased)
-        for (workspace, customer), cause in erased.items():
+        await self._books.people.erase(tx, gone)
+        asked = {reading.who: reading.received.id for reading in segment if reading.received.type == "erased"}
+        applied.notes.other["erased"] += len(asked)
+        for (workspace, customer), cause in asked.items():
             done = ErasureDone(workspace=workspace, customer=customer, service="analytics")
             id_ = derived_id("erasure_done", "analytics", workspace, customer, cause)
             applied.records.append(CUSTOMERS.record(done, id=id_, source=SOURCE, occurred_at=now, accepted_at=now))

@@ -181,6 +181,26 @@ async def test_an_erased_customer_leaves_the_views_as_they_were_and_no_id_behind
     assert await _found(yard, "marker-77") == []
 
 
+async def test_what_others_tell_of_an_erased_customer_until_they_are_done_leaves_no_id_behind(yard: Yard) -> None:
+    who: dict[str, Any] = {"workspace": "demo", "customer": "marker-77"}
+    await yard.feed([*_life("marker-77"), erased("marker-77")])
+    left = Transition(**who, enrollment="n", journey="f2", version=1, kind="exited", at=at("2024-05-01"), seq=2)
+    late = order("marker-77", "marker-77-9", "2024-04-30")
+    done = [
+        record(CUSTOMERS, events.ErasureDone(**who, service=by), by, "2024-05-01") for by in ("analytics", "journey")
+    ]
+    await yard.feed([record(TRANSITIONS, left, "t2", "2024-05-01"), late, done[0]])
+    assert await _found(yard, "marker-77") != []
+    before = await yard.snapshot()
+
+    turns = await yard.feed(done[1:])
+
+    assert [turn.records for turn in turns] == [[]], "nobody asked: there is nothing to answer"
+    assert await yard.snapshot() == before
+    await assert_true(yard)
+    assert set(await _found(yard, "marker-77")) <= {"user_id"}
+
+
 async def test_an_erased_customers_order_still_counts_once_and_can_still_be_refunded(yard: Yard) -> None:
     bought = order("marker-77", "marker-77-1", "2024-01-10", 1000)
     await yard.feed([bought, erased("marker-77")])

@@ -20,7 +20,7 @@ from tabiji_analytics.domain.facts import (
 )
 from tabiji_analytics.domain.reading import facts_in
 from tabiji_common.commands import FactsHandover
-from tabiji_common.events import Erased, Event, Merged
+from tabiji_common.events import Erased, ErasureDone, Merged
 from tabiji_common.kafka.turn import Received
 from tabiji_common.topics import ANALYTICS_COMMANDS, CUSTOM, PAGE_VIEWS, identity_hash, split_key
 from tabiji_common.users import Users
@@ -28,7 +28,10 @@ from tabiji_common.users import Users
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one record says: the facts of ``who`` and how often they were passed on, or a merge, or an erasure."""
+    """What one record says: the facts of ``who`` and how often they were passed on, or a merge, or an erasure.
+
+    Another service's word that it is done is an erasure too: what it told last of the customer lies before it.
+    """
 
     received: Received
     who: Who
@@ -53,7 +56,7 @@ def read(received: Received, users: Users) -> Reading | None:
         return Reading(received, who, merged=body)
     identity = identity_hash(who[0], received.source, received.id)
     facts = list(facts_in(body, identity, received.type, received.occurred_at))
-    erased = isinstance(body, Event) and isinstance(body, Erased)
+    erased = isinstance(body, Erased) or (isinstance(body, ErasureDone) and body.service != "analytics")
     return Reading(received, who, facts, erased=erased) if facts or erased else None
 
 
