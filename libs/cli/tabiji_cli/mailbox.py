@@ -7,6 +7,7 @@ Who opens what, and when, is a hash of the message's key.
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import html
 import re
@@ -31,6 +32,7 @@ from tabiji_cli.line import Push
 OPENED, CLICKED, UNSUBSCRIBED, SCANNED = 0.42, 0.35, 0.015, 0.08  # clicks and unsubscribes: of the opened
 LINE_CLICKED = 0.25
 KEY_HEADER = "X-Tabiji-Message-Key"
+CUT = "@cut.example.com"  # who is written to there gets the mail, and the sender no answer: an unknown outcome
 _LINK = re.compile(r"https?://[^\s\"'<>]+/(o|c|u)/[^\s\"'<>]+")
 
 
@@ -124,10 +126,12 @@ class _Handler:
         self._mailbox = mailbox
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name for it
-        self, _server: SMTP, _session: Session, envelope: Envelope
+        self, server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
         for recipient in envelope.rcpt_tos:
             self._mailbox.take(str(recipient), cast("bytes", envelope.content))
+        if any(str(recipient).endswith(CUT) for recipient in envelope.rcpt_tos):
+            cast("asyncio.Transport", server.transport).abort()
         return "250 OK"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -35,6 +36,14 @@ UNWRITTEN = frozenset({"/tick", "/hold"})  # steps of a simulation are no decisi
 def needs(method: str, path: str) -> Scope | None:
     """The scope of operator key that a route of the admin port takes; ``None`` for those that are open."""
     return None if path in OPEN or path == _TESTS_ONLY else guard.needs(method, path)
+
+
+def version_of(service: str, build: str = "") -> str:
+    """A service's version as it is installed, with what it was built from: ``0.1.0+4f2c1e9``; empty where unknown."""
+    try:
+        return "+".join(filter(None, (version(f"tabiji-{service}"), build)))
+    except PackageNotFoundError:
+        return build
 
 
 async def ask_time_master(clock: SteppedClock, url: str) -> None:
@@ -94,6 +103,7 @@ def admin_app(service: Service) -> FastAPI:
     async def idle_() -> dict[str, Any]:
         state: dict[str, Any] = {
             "service": service.name,
+            "version": version_of(service.name, service.settings.build),
             "now": format_time(service.clock.now()),
             "simulated": service.clock.simulated,
             "owned": list(range(service.settings.partitions)),

@@ -43,6 +43,7 @@ class Settings(BaseSettings):
         description="Where customers reach ingest: pixel, links, unsubscribe",
     )
     timezone: str = Field("Asia/Tokyo", description="Zone of the workspace")
+    build: str = Field("", description="What the process was built from, such as a commit; told beside its version")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     test_hooks: bool = Field(default=False, description="Open the admin routes that only tests use (failpoints)")
 

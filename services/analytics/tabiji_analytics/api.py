@@ -16,6 +16,7 @@ from fastapi import FastAPI, Response
 
 from tabiji_analytics.adapters.days import Days
 from tabiji_analytics.adapters.recompute import recompute
+from tabiji_analytics.adapters.stays import Stays
 from tabiji_analytics.adapters.views import Row, Views
 from tabiji_analytics.domain.catalog import VIEWS, View
 from tabiji_analytics.settings import AnalyticsSettings
@@ -33,6 +34,7 @@ def create_app(settings: AnalyticsSettings, views: Views, patient: asyncpg.Pool[
     one_at_a_time = asyncio.Lock()
     people = Days(patient)
     _add_day(app, settings, people, clock)
+    _add_stays(app, settings, Stays(patient))
 
     @app.get("/v1/customers/{workspace}/{customer:path}/facts")
     async def facts(workspace: str, customer: str) -> Response:
@@ -95,6 +97,18 @@ def _add_day(app: FastAPI, settings: AnalyticsSettings, days: Days, clock: Clock
         since, until = (datetime.combine(which + timedelta(days=n), time(), zone) for n in (0, 1))
         told = await days.between(whose, since, until)
         return _json({"workspace": whose, "zone": zone.key, "day": which, "since": since, "now": now, **told})
+
+
+def _add_stays(app: FastAPI, settings: AnalyticsSettings, stays: Stays) -> None:
+    @app.get("/v1/stays")
+    async def median_stays(journey: str, version: int, workspace: str = "") -> Response:
+        """How long people stood in each state of a journey's version: medians of those who left it, by a sample."""
+        whose = workspace or settings.workspace
+        _check_text(whose + journey)
+        if not 0 < version < 2**31:
+            raise Refused(400, "must be a version that there can be", "version")
+        told = await stays.medians(whose, journey, version)
+        return _json({"workspace": whose, "journey": journey, "version": version, **told})
 
 
 def _check_text(workspace: str) -> None:

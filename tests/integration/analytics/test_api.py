@@ -5,17 +5,23 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import httpx
 import pytest
 
+from tabiji_analytics.adapters.stays import Stays
 from tabiji_analytics.adapters.views import Views
 from tabiji_analytics.api import create_app
 from tabiji_analytics.domain.catalog import VIEWS
 from tabiji_analytics.settings import AnalyticsSettings
+from tabiji_common import events
 from tabiji_common.clock import SteppedClock
-from tests.integration.analytics.test_messages_and_journeys import moved, outcome
-from tests.integration.analytics.yard import Yard, at, order
+from tabiji_common.commands import Transition
+from tabiji_common.kafka.turn import Received
+from tabiji_common.topics import TRANSITIONS
+from tests.integration.analytics.test_messages_and_journeys import moved, outcome, reaction
+from tests.integration.analytics.yard import Yard, at, order, record
 
 LIFE = [
     order("ann", "1", "2024-01-31T20:00", 100),
@@ -93,6 +99,8 @@ async def test_a_currency_and_a_workspace_can_be_asked_for(http: httpx.AsyncClie
         ("/v1/day?tz=Asia/Atlantis", 400, "tz"),
         ("/v1/day?day=yesterday", 422, "query.day"),
         ("/v1/day?day=9999-12-31", 400, "day"),
+        ("/v1/stays?journey=f2&version=0", 400, "version"),
+        ("/v1/stays?journey=%00&version=1", 400, "workspace"),
     ],
 )
 async def test_a_wrong_question_is_refused_with_its_field(
@@ -173,3 +181,57 @@ async def test_a_customers_facts_are_told_newest_first(http: httpx.AsyncClient) 
     ]
     assert (told["refunds"], told["touches"], told["reactions"]) == ([], [], [])
     assert (await http.get("/v1/customers/other/ann/facts")).json()["orders"] == []
+
+
+async def test_a_days_reactions_are_those_of_people(http: httpx.AsyncClient, yard: Yard) -> None:
+    kinds: list[type[events.EngagementEvent]] = [events.EmailOpened, events.EmailOpened, events.EmailClicked]
+    machines = (False, True, False)
+    await yard.feed([reaction(kind, machine=machine) for kind, machine in zip(kinds, machines, strict=True)])
+    told = (await http.get("/v1/day?day=2024-01-11&tz=UTC")).json()
+    assert told["reactions"] == [
+        {"action": "email_clicked", "reactions": 1},
+        {"action": "email_opened", "reactions": 1},
+    ]
+    assert (await http.get("/v1/day?day=2024-01-10&tz=UTC")).json()["reactions"] == []
+
+
+def stays(enrollment: str, *hours: int) -> list[Received]:
+    """Enters ``s0`` at midnight, then moves from each state to the next after so many hours."""
+    found, when = [], at("2024-01-10")
+    for n, hour in enumerate((0, *hours)):
+        when += timedelta(hours=hour)
+        body = Transition(
+            workspace="demo",
+            customer=enrollment,
+            enrollment=enrollment,
+            journey="stays",
+            version=1,
+            kind="moved" if n else "entered",
+            at=when,
+            from_state=f"s{n - 1}" if n else None,
+            to_state=f"s{n}",
+            seq=n + 1,
+        )
+        found.append(record(TRANSITIONS, body, f"{enrollment}-{n}", when))
+    return found
+
+
+async def test_the_median_stay_is_of_those_who_left_a_state(http: httpx.AsyncClient, yard: Yard) -> None:
+    await yard.feed([*stays("a", 1, 10), *stays("b", 2), *stays("c", 9, 20), *stays("d")])
+    told = (await http.get("/v1/stays?journey=stays&version=1")).json()
+    assert told["sample"] == 1
+    assert told["states"] == [
+        {"state": "s0", "people": 3, "median_seconds": 2 * 3600.0},
+        {"state": "s1", "people": 2, "median_seconds": 15 * 3600.0},
+    ]
+    assert (await http.get("/v1/stays?journey=stays&version=2")).json()["states"] == []
+
+
+async def test_of_more_facts_than_are_read_at_once_a_part_is_drawn_and_said_to_be_one(yard: Yard) -> None:
+    many = [one for n in range(400) for one in stays(f"e{n}", 3, 5)]
+    await yard.feed(many)
+    told = await Stays(yard.patient, pages=2).medians("demo", "stays", 1)
+    assert 0 < told["sample"] < 1
+    assert all(0 < row["people"] < 400 for row in told["states"])
+    assert {row["median_seconds"] for row in told["states"]} <= {3 * 3600.0, 5 * 3600.0}
+    assert told == await Stays(yard.patient, pages=2).medians("demo", "stays", 1)

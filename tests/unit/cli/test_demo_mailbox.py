@@ -18,7 +18,7 @@ from tabiji_cli.demo.shop import NotAccepted
 from tabiji_cli.ledger import Ledger, Mail, Reaction
 from tabiji_cli.letters import Letters
 from tabiji_cli.line import Push
-from tabiji_cli.mailbox import KEY_HEADER, Mailbox, key_of, links_in, reactions
+from tabiji_cli.mailbox import CUT, KEY_HEADER, Mailbox, key_of, links_in, reactions
 from tabiji_cli.stack.ports import free_port
 
 NOW = datetime(1997, 2, 1, 3, tzinfo=UTC)
@@ -53,6 +53,18 @@ def test_a_mail_sent_by_smtp_is_in_the_ledger_when_the_sender_is_answered(tmp_pa
     assert found == [
         Mail(key="key-1", recipient="customer.1@example.com", subject="ご購入ありがとうございます", at=NOW)
     ]
+
+
+def test_a_mail_to_where_connections_are_cut_is_taken_and_its_sender_hears_nothing(tmp_path: Path) -> None:
+    mailbox, port = box(tmp_path), free_port()
+    letter = mail("key-1")
+    letter.replace_header("To", f"customer.1{CUT}")
+    with mailbox.serve(port):
+        client = smtplib.SMTP("127.0.0.1", port)
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            client.send_message(letter)
+        client.close()
+    assert [one.key for one in ledger.read(tmp_path / "mailbox.jsonl", Mail)] == ["key-1"]
 
 
 def test_a_mail_taken_twice_is_in_the_ledger_twice_and_read_once(tmp_path: Path) -> None:

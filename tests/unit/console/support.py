@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
+import httpx2
 from starlette.testclient import TestClient
 
 from tabiji_console.adapters.pages import make_pages
@@ -30,10 +30,11 @@ EMPTY: dict[Key, Any] = {
         )
     },
     ("analytics", "/v1/day"): {"day": "2026-11-24", "now": "2026-11-24T06:12:40Z", "orders": [], "messages": []}
-    | {"moves": [], "doubled": 0},
-    ("ingest_admin", "/metrics"): "",
+    | {"moves": [], "reactions": [], "doubled": 0},
+    ("analytics", "/v1/stays"): {"sample": 1.0, "states": []},
     ("analytics_admin", "/metrics"): "",
     ("dispatch_admin", "/metrics"): "",
+    ("dispatch_admin", "/idle"): {"now": "2026-11-24T06:12:40Z"},
 }
 
 
@@ -93,9 +94,9 @@ def browser(shop: Shop, **settings: Any) -> Any:
         yield client
 
 
-def send(client: TestClient, path: str, page: str, **fields: str) -> httpx.Response:
+def send(client: TestClient, path: str, page: str, **fields: str) -> httpx2.Response:
     """Send a form as the page ``page`` draws it: with its token."""
     found = TOKEN.search(client.get(page).text)
     assert found is not None, f"{page} has no form"
-    answer: httpx.Response = client.post(path, data={"csrf": found[1], **fields})
+    answer: httpx2.Response = client.post(path, data={"csrf": found[1], **fields})
     return answer

@@ -13,6 +13,7 @@ from tests.unit.console.support import Shop, browser, send
 IDLE: dict[str, Any] = {"now": "2026-11-24T06:12:40Z", "owned": [0, 1], "partitions": 2, "lag": 0, "due": 1} | {
     "unpublished": 0,
     "next_due": None,
+    "version": "0.1.0+4f2c1e9",
 }
 READY = {"status": "ready", "durability": "single-broker"}
 PARKED = {"workspace": "demo", "customer": "c/7", "since": "2026-11-24T01:00:00Z", "error": "KeyError: x", "records": 4}
@@ -50,14 +51,22 @@ def shop() -> Shop:
         answers[name, "/v1/dead-letters/groups"] = {"groups": []}
         answers[name, "/v1/parked"] = {"parked": [PARKED] if name == "journey" else []}
     answers["journey_admin", "/metrics"] = "tabiji_runtime_rejected_total 3\n"
+    answers["ingest_admin", "/metrics"] = "tabiji_ingest_events_accepted_total 1234\n"
     return Shop(answers)
 
 
 def test_the_page_shows_every_service_and_who_is_parked() -> None:
     with browser(shop()) as client:
         text = client.get("/health", headers={"Accept-Language": "en"}).text
-    for words in ('data-live-id="journey.rejected">3<', "2 / 2", "Single broker", "KeyError: x"):
+    for words in (
+        'data-live-id="journey.rejected">3<',
+        "2 / 2",
+        "Single broker",
+        "KeyError: x",
+        "0.1.0+4f2c1e9",
+    ):
         assert words in text
+    assert 'data-live-id="ingest.accepted">1,234<' in text
 
 
 def test_a_service_that_is_away_is_a_state_of_its_own() -> None:

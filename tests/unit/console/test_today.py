@@ -19,6 +19,7 @@ DAY = {
     "day": "2026-11-24",
     "now": "2026-11-24T06:12:40Z",
     "doubled": 0,
+    "reactions": [{"action": "email_opened", "reactions": 21}, {"action": "survey_answered", "reactions": 1}],
     "orders": [
         {
             "currency": "JPY",
@@ -79,7 +80,7 @@ def shop() -> Shop:
             ("analytics", "/v1/day"): DAY,
             ("journey", "/v1/conservation"): {"lost": 0, "journeys": []},
             ("analytics_admin", "/metrics"): DRIFT % 0,
-            ("ingest_admin", "/metrics"): "tabiji_ingest_events_accepted_total 1234\n",
+            ("dispatch_admin", "/metrics"): 'tabiji_dispatch_waiting_messages{state="held"} 3\n',
         }
     )
 
@@ -90,19 +91,19 @@ def test_the_page_shows_the_day_as_the_services_tell_it() -> None:
     shown = live(text)
     assert (shown["JPY.sales_minor"], shown["JPY.new_sales_minor"]) == ("¥30,000", "¥7,000")
     assert (shown["state.sent"], shown["state.suppressed"], shown["why.suppressed.cap"]) == ("42", "8", "3")
-    assert (shown["lost"], shown["drift"], shown["doubled"], shown["events"]) == ("0", "0", "0", "1,234")
+    assert (shown["lost"], shown["drift"], shown["doubled"], shown["ahead.held"]) == ("0", "0", "0", "3")
+    assert (shown["reaction.email_opened"], shown["reaction.email_clicked"]) == ("21", "0")
     assert "すべて守られています" in text
     assert 'href="/promises#drift"' in text
 
 
 def test_a_service_that_is_away_takes_its_panels_and_no_more() -> None:
     closed = shop()
-    closed.away = {"analytics", "analytics_admin", "ingest_admin"}
+    closed.away = {"analytics", "analytics_admin"}
     with browser(closed) as client:
         answer = client.get("/", headers={"Accept-Language": "en"})
     assert answer.status_code == 200
     assert "Cannot be shown: analytics does not answer." in answer.text
-    assert "Cannot be shown: ingest does not answer." in answer.text
     assert live(answer.text)["lost"] == "0"
     assert live(answer.text)["drift"] == "–"
 

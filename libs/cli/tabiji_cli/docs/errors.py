@@ -29,6 +29,7 @@ OTHERS = """
 | 400 | `tz`: must be a zone that the database knows | Name another: PostgreSQL's list of zones lacks it |
 | 400 | `workspace`: must be text without NUL | Name a workspace: analytics |
 | 400 | `day`: must be a day of this age | Name a day as YYYY-MM-DD: analytics |
+| 400 | `version`: must be a version that there can be | A version of a journey is a number from 1 on: analytics |
 | 404 | `name`: must be one of … | Name one of the views that it lists: analytics |
 | 404 | `journey`: no journey … in workspace … | `GET /v1/journeys` lists them: journey |
 | 404 | `verb`: must be one of … | Name a command that it lists: journey |

@@ -1,4 +1,4 @@
-"""One day of a workspace or one customer of it, out of facts: orders, messages, moves, and what came twice.
+"""One day of a workspace or one customer of it, out of facts: orders, messages, moves, reactions, and what came twice.
 
 Facts come in about the order in which they happened, so a block range index finds a day among years.
 """
@@ -51,6 +51,11 @@ SELECT journey, what, count(*) AS enrollments FROM transition_fact
 WHERE workspace = $1 AND occurred_at >= $2 AND occurred_at < $3 AND what <> 'moved'
 GROUP BY journey, what ORDER BY journey, what
 """
+_REACTIONS = """
+SELECT action, count(*) AS reactions FROM engagement_fact
+WHERE workspace = $1 AND occurred_at >= $2 AND occurred_at < $3 AND NOT machine
+GROUP BY action ORDER BY action
+"""
 _OF_ONE = {
     "orders": """
 SELECT order_id, occurred_at, amount_minor, currency, medium, cancelled FROM order_fact
@@ -82,7 +87,8 @@ class Days:
         """What happened from ``since`` to before ``until``.
 
         A customer is new whose first order in that currency is in the span. Sales are before refunds. A message counts
-        by its latest truth in the span; ``doubled`` are those that two attempts say to have sent.
+        by its latest truth in the span; ``doubled`` are those that two attempts say to have sent. Reactions are
+        people's, not machines'.
         """
         span = workspace, since, until
         async with (
@@ -93,6 +99,7 @@ class Days:
                 "orders": [dict(row) for row in await connection.fetch(_ORDERS, *span)],
                 "messages": [dict(row) for row in await connection.fetch(_MESSAGES, *span)],
                 "moves": [dict(row) for row in await connection.fetch(_MOVES, *span)],
+                "reactions": [dict(row) for row in await connection.fetch(_REACTIONS, *span)],
                 "doubled": await connection.fetchval(_DOUBLED, *span),
             }
 

@@ -72,6 +72,7 @@ engagement_fact = sa.Table(
     sa.Column("machine", sa.Boolean, nullable=False),
     sa.Index("engagement_fact_customer", "workspace", "customer"),
     sa.Index("engagement_fact_message", "message_key", postgresql_where=sa.text("message_key IS NOT NULL")),
+    sa.Index("engagement_fact_day", "occurred_at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
     comment="Reactions to messages, by people and by machines",
 )
 transition_fact = sa.Table(

@@ -14,7 +14,6 @@ from tabiji_console.api.gauging import gauges_of
 from tabiji_console.api.live import tell_live
 from tabiji_console.api.visit import Form, Missing, Visit, Visiting
 from tabiji_console.domain import deliveries, figures
-from tabiji_console.domain.gauges import Gauges
 from tabiji_console.ports import Query
 
 router = APIRouter()
@@ -31,7 +30,7 @@ async def page(visit: Visiting, done: str = "") -> Response:
     """Queue, outcomes, unknown messages, switches, brakes and the suppression list."""
     services, workspace = visit.services, {"workspace": visit.workspace}
     found: list[Any] = await asyncio.gather(
-        visit.maybe(gauges_of(visit, "dispatch")),
+        visit.maybe(_queue(visit)),
         visit.maybe(services.ask("analytics", "/v1/views/message_outcomes", workspace)),
         visit.maybe(_unknown(visit)),
         visit.maybe(services.ask("dispatch", "/v1/switches")),
@@ -44,9 +43,11 @@ async def page(visit: Visiting, done: str = "") -> Response:
     return visit.page(
         "deliveries.html",
         "deliveries",
-        queue=waiting.by("tabiji_dispatch_waiting_messages", "state") if isinstance(waiting, Gauges) else waiting,
+        queue=waiting,
+        clock="" if isinstance(waiting, Missing) else waiting["clock"],
         lanes=outcomes if isinstance(outcomes, Missing) else deliveries.lanes(outcomes["rows"]),
         unknown=unknown,
+        most=MOST_UNKNOWN,
         switches=switches,
         brakes=brakes if isinstance(brakes, Missing) else deliveries.newest(brakes),
         listed=listed,
@@ -60,14 +61,24 @@ async def page(visit: Visiting, done: str = "") -> Response:
 @router.get("/live/deliveries")
 async def live(visit: Visiting) -> Response:
     """How many wait and how many nobody knows, as they change."""
-    return tell_live(visit, _figures)
+    return await tell_live(visit, "deliveries", _figures)
 
 
-async def _figures(visit: Visit) -> Mapping[str, str]:
-    gauges = await gauges_of(visit, "dispatch")
-    queue = gauges.by("tabiji_dispatch_waiting_messages", "state")
-    ids = {f"queue.{state}": figures.number(queue.get(state, 0)) for state in deliveries.AHEAD}
-    return ids | {"unknown": figures.number(gauges.total("tabiji_dispatch_unknown_messages") or 0)}
+async def _figures(visit: Visit) -> Mapping[str, Any]:
+    queue = await _queue(visit)
+    ids = {f"queue.{state}": figures.number(queue[state]) for state in deliveries.AHEAD}
+    return {"ids": ids | {"unknown": figures.number(queue["unknown"]), "clock": queue["clock"]}}
+
+
+async def _queue(visit: Visit) -> dict[str, Any]:
+    """How many messages wait, how many nobody knows, and what time it is for dispatch."""
+    gauges, idle = await asyncio.gather(gauges_of(visit, "dispatch"), visit.services.ask("dispatch_admin", "/idle"))
+    waiting = gauges.by("tabiji_dispatch_waiting_messages", "state")
+    return {
+        **{state: int(waiting.get(state, 0)) for state in deliveries.AHEAD},
+        "unknown": int(gauges.total("tabiji_dispatch_unknown_messages") or 0),
+        "clock": figures.clock(figures.instant(idle["now"]), visit.zone),
+    }
 
 
 async def _unknown(visit: Visit) -> list[Any]:

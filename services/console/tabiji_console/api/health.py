@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -49,6 +50,7 @@ async def page(visit: Visiting, done: str = "") -> Response:
         letters_unheard=silent,
         sends={} if isinstance(sends, Missing) else sends,
         stuck=None if isinstance(standing, Missing) else health.standing(standing, visit.workspace),
+        clock=_clock(visit, states),
         done=done if done in DONE else "",
     )
 
@@ -56,17 +58,24 @@ async def page(visit: Visiting, done: str = "") -> Response:
 @router.get("/live/health")
 async def live(visit: Visiting) -> Response:
     """How far each service is behind, as it changes."""
-    return tell_live(visit, _figures)
+    return await tell_live(visit, "health", _figures)
 
 
-async def _figures(visit: Visit) -> dict[str, str]:
+async def _figures(visit: Visit) -> dict[str, Any]:
     states = await asyncio.gather(*(_state(visit, service) for service in SERVICES))
     ids: dict[str, str] = {}
     for state in states:
         ids[f"{state.service}.lag"] = figures.number(state.lag)
         ids[f"{state.service}.rejected"] = figures.number(state.rejected)
         ids[f"{state.service}.due"] = figures.number(state.due)
-    return ids
+        ids[f"{state.service}.accepted"] = figures.number(state.accepted)
+    return {"ids": ids | {"clock": _clock(visit, states)}}
+
+
+def _clock(visit: Visit, states: Sequence[health.State]) -> str:
+    """What time it is for the first service that answers; empty where none does."""
+    now = next((state.now for state in states if state.now), "")
+    return figures.clock(figures.instant(now), visit.zone) if now else ""
 
 
 async def _state(visit: Visit, service: str) -> health.State:

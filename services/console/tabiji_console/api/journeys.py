@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import msgspec
 from fastapi import APIRouter, Path, Query
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
-from tabiji_console import metrics
+from tabiji_console.api.live import tell_live
 from tabiji_console.api.visit import Missing, Visit, Visiting
 from tabiji_console.domain import figures, mapsvg, signs
 from tabiji_console.domain.lift import Lift, lift
-from tabiji_console.domain.road import Arm, Road, road
+from tabiji_console.domain.road import Arm, Road, Stop, road
 from tabiji_console.domain.source import lines_of
-from tabiji_console.ports import Away, Declined, LoginNeeded, NotAllowed
+from tabiji_console.ports import Query as Asked
 
 router = APIRouter()
 
@@ -27,7 +26,6 @@ Name = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9-]*$", max_length=100)]
 State = Annotated[str, Query(max_length=100)]
 VIEWS = ("journey_funnel", "journey_flow", "message_outcomes")
 WAITING_SHOWN = 6
-LONGEST_STREAM = 3600.0
 
 
 @router.get("/journeys")
@@ -56,11 +54,9 @@ async def one(visit: Visiting, journey: Name, state: State = "", version: int | 
     away = next((view for view in views if isinstance(view, Missing)), None)
     drawn = road(found, found["shown"], *([] if isinstance(view, Missing) else view["rows"] for view in views))
     chosen = drawn.stop(state)
-    waiting = None
-    if chosen is not None and chosen.waiting:
-        asked = {"workspace": workspace, "version": found["shown"], "limit": WAITING_SHOWN}
-        path = f"/v1/journeys/{quote(journey)}/states/{quote(state)}"
-        waiting = await visit.maybe(services.ask("journey", path, asked))
+    stays, waiting = await asyncio.gather(
+        _stays(visit, journey, found["shown"]), _waiting(visit, journey, found["shown"], chosen)
+    )
     query = f"&version={version}" if version is not None else ""
     title = visit.say("journeys.road")
     picture = signs.picture(drawn, visit.lang, title, chosen=state, query=query)
@@ -76,6 +72,7 @@ async def one(visit: Visiting, journey: Name, state: State = "", version: int | 
         kept=kept,
         chosen=chosen,
         waiting=waiting,
+        stays=stays,
         now=figures.instant(found["now"]),
         lift=compared,
         comparable=bool(drawn.treated.people and drawn.holdout.people),
@@ -91,36 +88,41 @@ async def one(visit: Visiting, journey: Name, state: State = "", version: int | 
     )
 
 
+async def _waiting(visit: Visit, journey: str, version: int, chosen: Stop | None) -> Any:
+    """Who waits in the state that is looked at; ``None`` where nobody does."""
+    if chosen is None or not chosen.waiting:
+        return None
+    asked: Asked = {"workspace": visit.workspace, "version": version, "limit": WAITING_SHOWN}
+    path = f"/v1/journeys/{quote(journey)}/states/{quote(chosen.name)}"
+    return await visit.maybe(visit.services.ask("journey", path, asked))
+
+
+async def _stays(visit: Visit, journey: str, version: int) -> dict[str, timedelta]:
+    """By state, the median time that people stood in it; nothing where analytics is away."""
+    asked: Asked = {"workspace": visit.workspace, "journey": journey, "version": version}
+    told = await visit.maybe(visit.services.ask("analytics", "/v1/stays", asked))
+    rows = [] if isinstance(told, Missing) else told["states"]
+    return {row["state"]: timedelta(seconds=row["median_seconds"]) for row in rows}
+
+
 @router.get("/journeys/{journey}/live")
 async def live(visit: Visiting, journey: Name, version: int) -> Response:
-    """New counts as they come, as server-sent events; ``stale`` while the journey service is away."""
-    first = await _counts(visit, journey, version)
-
-    async def told() -> AsyncIterator[str]:
-        metrics.STREAMS.inc()
-        try:
-            async for line in _stream(visit, journey, version, first):
-                yield line
-        finally:
-            metrics.STREAMS.dec()
-
-    return StreamingResponse(told(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    """New counts as they come, and who moved, as server-sent events."""
+    return await tell_live(visit, f"journey {journey} {version}", _Moving(journey, version))
 
 
-async def _stream(visit: Visit, journey: str, version: int, first: Row) -> AsyncIterator[str]:
-    known = first
-    every = visit.house.settings.console_live_seconds
-    for _ in range(int(LONGEST_STREAM / every)):
-        yield f"data: {msgspec.json.encode(_message(visit, known)).decode()}\n\n"
-        await asyncio.sleep(every)
-        try:
-            now = await _counts(visit, journey, version)
-        except (Away, Declined, NotAllowed):
-            yield "event: stale\ndata: {}\n\n"
-            continue
-        except LoginNeeded:
-            return
-        known = {**now, "moves": _moves(known["ways"], now["ways"])}
+class _Moving:
+    """A version's counts as a message, and the ways that somebody took since it was asked for last."""
+
+    def __init__(self, journey: str, version: int) -> None:
+        self._asked = journey, version
+        self._ways: Mapping[str, int] | None = None
+
+    async def __call__(self, visit: Visit) -> Row:
+        """The message."""
+        now = await _counts(visit, *self._asked)
+        before, self._ways = self._ways, now["ways"]
+        return _message(visit, {**now, "moves": [] if before is None else _moves(before, now["ways"])})
 
 
 async def _counts(visit: Visit, journey: str, version: int) -> dict[str, Any]:
@@ -133,7 +135,7 @@ async def _counts(visit: Visit, journey: str, version: int) -> dict[str, Any]:
     drawn = road(found, version, *(view["rows"] for view in views))
     ways = {f"{way.source}>{way.target}": way.people for way in drawn.ways}
     ways |= {f"{stop.name}>goal": stop.converted for stop in drawn.stops}
-    return {"road": drawn, "now": found["now"], "counts": found["counts"], "ways": ways, "moves": []}
+    return {"road": drawn, "now": found["now"], "counts": found["counts"], "ways": ways}
 
 
 def _moves(before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:

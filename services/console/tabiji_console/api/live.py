@@ -2,42 +2,77 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
-import msgspec
 from fastapi.responses import StreamingResponse
 
 from tabiji_console import metrics
+from tabiji_console.api.shared import STALE, Ask, Stream
 from tabiji_console.api.visit import Visit
 from tabiji_console.ports import Away, Declined, LoginNeeded, NotAllowed
 
 LONGEST_STREAM = 3600.0
-Figures = Callable[[Visit], Awaitable[Mapping[str, str]]]
+PROOF_AGAIN = 30.0
 
 
-def tell_live(visit: Visit, figures: Figures, seconds: float | None = None) -> StreamingResponse:
-    """Ask for ``figures`` again and again, until the page is left; a browser comes back by itself."""
+async def tell_live(visit: Visit, name: str, ask: Ask[Visit], seconds: float | None = None) -> StreamingResponse:
+    """What ``ask`` answers, again and again until the page is left; pages of one ``name`` share the asking.
 
-    async def told() -> AsyncIterator[str]:
+    A page is told what was asked under another operator's key, so its own is tried first, and again every half minute.
+    Raises ``LoginNeeded`` or ``NotAllowed``.
+    """
+    proven = await _may_read(visit)
+    every = seconds or visit.house.settings.console_live_seconds
+
+    async def told() -> AsyncGenerator[str, None]:
         metrics.STREAMS.inc()
         try:
-            async for message in _messages(visit, figures, seconds or visit.house.settings.console_live_seconds):
-                yield message
+            async with aclosing(_checked(visit, name, ask, every, proven=proven)) as messages:
+                async for message in messages:
+                    yield message
         finally:
             metrics.STREAMS.dec()
 
     return StreamingResponse(told(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-async def _messages(visit: Visit, figures: Figures, every: float) -> AsyncIterator[str]:
-    for _ in range(max(1, int(LONGEST_STREAM / every))):
-        try:
-            ids = await figures(visit)
-        except (Away, Declined, NotAllowed):
-            yield "event: stale\ndata: {}\n\n"
-        except LoginNeeded:
-            return
-        else:
-            yield f"data: {msgspec.json.encode({'ids': ids}).decode()}\n\n"
-        await asyncio.sleep(every)
+async def _checked(
+    visit: Visit, name: str, ask: Ask[Visit], every: float, *, proven: bool
+) -> AsyncGenerator[str, None]:
+    """A stream's messages to somebody who may read them."""
+    proof_every = max(1, int(PROOF_AGAIN / every))
+    count = 0
+    async with aclosing(_joined(visit, name, ask, every)) as messages:
+        async for message in messages:
+            count += 1
+            if count > max(1, LONGEST_STREAM / every):
+                return
+            try:
+                if not proven or count % proof_every == 0:
+                    proven = await _may_read(visit) or proven
+            except (LoginNeeded, NotAllowed):
+                return
+            yield message if proven else STALE
+
+
+async def _joined(visit: Visit, name: str, ask: Ask[Visit], every: float) -> AsyncGenerator[str, None]:
+    """The one stream of that name; it is forgotten with its last page."""
+    streams = visit.house.streams
+    stream = streams.setdefault(name, Stream(ask, every))
+    try:
+        async with aclosing(stream.messages(visit)) as messages:
+            async for message in messages:
+                yield message
+    finally:
+        if stream.idle and streams.get(name) is stream:
+            del streams[name]
+
+
+async def _may_read(visit: Visit) -> bool:
+    """Whether a service says that this key reads; false where none can be asked. Raises where it says no."""
+    try:
+        await visit.services.ask("journey", "/v1/journeys", {"workspace": visit.workspace})
+    except (Away, Declined):
+        return False
+    return True

@@ -32,7 +32,7 @@ async def page(visit: Visiting) -> Response:
 @router.get("/live/today")
 async def live(visit: Visiting) -> Response:
     """The same figures, as they change."""
-    return tell_live(visit, _figures, max(SLOWEST, visit.house.settings.console_live_seconds))
+    return await tell_live(visit, "today", _figures, max(SLOWEST, visit.house.settings.console_live_seconds))
 
 
 @router.get("/promises")
@@ -74,10 +74,9 @@ def _promises(standing: Any, gauges: Any, day: Any) -> today.Promises:
 
 async def _told(visit: Visit) -> Told:
     """What the page shows."""
-    (day, standing, analytics), journeys, ingest, dispatch = await asyncio.gather(
+    (day, standing, analytics), journeys, dispatch = await asyncio.gather(
         _promised(visit),
         visit.maybe(visit.services.ask("journey", "/v1/journeys", {"workspace": visit.workspace})),
-        visit.maybe(gauges_of(visit, "ingest")),
         visit.maybe(gauges_of(visit, "dispatch")),
     )
     names = {} if isinstance(journeys, Missing) else {one["journey"]: one["name"] for one in journeys["journeys"]}
@@ -85,22 +84,16 @@ async def _told(visit: Visit) -> Told:
         "day": day,
         "standing": standing,
         "names": names,
-        "ingest": ingest,
-        "dispatch": dispatch,
+        "ahead": today.ahead(dispatch) if isinstance(dispatch, Gauges) else {},
         "messages": day if isinstance(day, Missing) else today.messages(day["messages"]),
         "waiting": [] if isinstance(standing, Missing) else today.waiting(standing, visit.workspace),
         "entered": None if isinstance(day, Missing) else today.entered(day),
         "promises": _promises(standing, analytics, day),
-        "started": _started(ingest, visit.zone),
+        "reactions": {} if isinstance(day, Missing) else today.reactions(day),
         "journeys_shown": JOURNEYS_SHOWN,
         "reasons_shown": REASONS_SHOWN,
         "clock": "" if isinstance(day, Missing) else figures.clock(figures.instant(day["now"]), visit.zone),
     }
-
-
-def _started(gauges: Any, zone: str) -> str:
-    since = gauges.total("process_start_time_seconds") if isinstance(gauges, Gauges) else None
-    return figures.moment(figures.since_epoch(since), zone) if since else figures.DASH
 
 
 def _views(gauges: Gauges) -> list[tuple[str, int, int]]:
@@ -109,17 +102,21 @@ def _views(gauges: Gauges) -> list[tuple[str, int, int]]:
     return [(view, int(cells), int(differ.get(view, 0))) for view, cells in sorted(checked.items())]
 
 
-async def _figures(visit: Visit) -> Mapping[str, str]:
+async def _figures(visit: Visit) -> Mapping[str, Any]:
+    return {"ids": await _ids(visit)}
+
+
+async def _ids(visit: Visit) -> Mapping[str, str]:
     """The page's figures by the ids that they have in it."""
     told = await _told(visit)
     day, messages, promises = told["day"], told["messages"], told["promises"]
     ids = {"lost": figures.number(promises.lost), "drift": figures.number(promises.drift)}
     ids["doubled"] = figures.number(promises.doubled)
-    if isinstance(told["ingest"], Gauges):
-        ids["events"] = figures.number(told["ingest"].total("tabiji_ingest_events_accepted_total") or 0)
+    ids |= {f"ahead.{state}": figures.number(count) for state, count in told["ahead"].items()}
     ids |= {f"waiting.{journey}": figures.number(count) for journey, count in told["waiting"]}
     if isinstance(day, Missing):
         return ids
+    ids |= {f"reaction.{name}": figures.number(count) for name, count in told["reactions"].items()}
     ids |= {f"state.{state}": figures.number(count) for state, count in messages.by_state.items()}
     ids |= {f"why.{state}.{reason}": figures.number(count) for state, reason, count in messages.reasons}
     for row in day["orders"]:

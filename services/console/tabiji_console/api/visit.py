@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -13,6 +13,7 @@ from jinja2 import Environment
 
 from tabiji_console import metrics
 from tabiji_console.adapters.seal import Seal, new_visitor
+from tabiji_console.api.shared import Stream
 from tabiji_console.domain import words
 from tabiji_console.domain.nav import PLACES, within
 from tabiji_console.ports import Away, Desk, Services
@@ -37,6 +38,7 @@ class House:
     desk: Desk
     seal: Seal
     pages: Environment
+    streams: dict[str, Stream[Visit]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ class State:
     started: float | None
     restored: str
     leapt: bool
+    version: str = ""
+    accepted: int | None = None
 
     @property
     def stateful(self) -> bool:
@@ -59,6 +61,8 @@ def state(service: str, idle: Row | None, ready: Row | None, restore: Row | None
         started=gauges.total("process_start_time_seconds"),
         restored=why,
         leapt=leapt,
+        version=str(known.get("version", "")),
+        accepted=_whole(gauges.total("tabiji_ingest_events_accepted_total")),
     )
 
 

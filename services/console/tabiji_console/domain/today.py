@@ -69,6 +69,21 @@ def promises(standing: Row | None, drift: Gauges | None, day: Row | None) -> Pro
     )
 
 
+def ahead(gauges: Gauges) -> dict[str, int]:
+    """How many messages are still to go, and how many are held."""
+    found = gauges.by("tabiji_dispatch_waiting_messages", "state")
+    return {state: int(found.get(state, 0)) for state in ("queued", "held")}
+
+
+REACTIONS = ("email_opened", "email_clicked", "unsubscribed")
+
+
+def reactions(day: Row) -> dict[str, int]:
+    """What customers did with messages, by kind; every opt-out is one."""
+    found = {row["action"]: row["reactions"] for row in day["reactions"]}
+    return {name: found.get(name, 0) for name in REACTIONS}
+
+
 def waiting(standing: Row, workspace: str) -> list[tuple[str, int]]:
     """Journeys by how many people wait in them, most first."""
     found = [(row["journey"], row["waiting"]) for row in standing["journeys"] if row["workspace"] == workspace]

@@ -40,8 +40,9 @@ function listen() {
   if (!stream) return;
   stream.onmessage = (message) => (mood("on"), show(JSON.parse(message.data)));
   stream.addEventListener("stale", () => mood("stale"));
-  stream.onerror = () => mood("stale");
+  stream.onerror = (event) => (mood("stale"), event.target.readyState === 2 && setTimeout(again, 10000, event.target));
 }
+const again = (closed) => closed === stream && listen(); // a browser gives up for good where the answer was no stream
 addEventListener("pagehide", () => stream?.close());
 addEventListener("pageshow", (event) => event.persisted && listen());
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 WORDS = {
     "customers.title": ("お客様", "Customers"),
-    "customers.search": ("会員 ID またはメールアドレス", "The shop's id, or an e-mail address"),
+    "customers.search": ("会員 ID", "The shop's id of a customer"),
     "customers.go": ("検索", "Search"),
     "customers.start": ("お客様を検索してください", "Search for a customer"),
     "customers.start.lead": (
@@ -13,8 +13,11 @@ WORDS = {
     ),
     "customers.none": ("「{id}」は見つかりません", "Nobody is known as “{id}”"),
     "customers.none.lead": (
-        "ID の大文字・小文字や前後の記号をご確認ください。メールアドレスは保存されず、鍵付きハッシュで照合します。",
-        "Check capitals and signs. Addresses are not kept: they are recognised by a keyed hash.",
+        (
+            "ID の大文字・小文字や前後の記号をご確認ください。メールアドレスや電話番号では、"
+            "それ自体が会員 ID の場合にだけ見つかります。"
+        ),
+        "Check capitals and signs. An e-mail address or a telephone number finds whoever has it as the id only.",
     ),
     "customers.away": (
         "{services} が応答していないため、一部が欠けています。",

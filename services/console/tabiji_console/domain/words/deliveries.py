@@ -29,6 +29,7 @@ WORDS = {
         "送信先の返事が途切れ、届いたか誰にも分かりません。送信先の記録などを確かめて、どれかを選んでください。",
         "The provider's answer was cut off. Look into its records, then say what became of the message.",
     ),
+    "deliveries.unknown.first": ("はじめの {n} 件を表示しています。", "The first {n} are shown."),
     "deliveries.unknown.none": ("判断を待つものはありません", "Nothing to settle"),
     "deliveries.unknown.none.lead": (
         "結果の分からない配信があると、証拠とともにここに並びます。",

@@ -21,6 +21,8 @@ WORDS = {
     "health.unpublished": ("未公開の送信箱", "Outbox not published"),
     "health.durability": ("耐久性", "Durability"),
     "health.durability.single-broker": ("ブローカー 1 台", "Single broker"),
+    "health.accepted": ("受け付けたイベント（起動から）", "Events accepted since its start"),
+    "health.version": ("バージョン", "Version"),
     "health.started": ("起動", "Started"),
     "health.clock": ("時計", "Clock"),
     "health.stopped.restore": (

@@ -50,6 +50,8 @@ WORDS = {
     "journeys.steps": ("ステップ別の数字", "Numbers by step"),
     "journeys.step": ("ステップ", "Step"),
     "journeys.reached": ("到達", "Reached"),
+    "journeys.stay": ("滞在（中央値）", "Median stay"),
+    "journeys.stay.title": ("滞在時間の中央値", "Median stay"),
     "journeys.converted": ("目標達成", "Converted"),
     "journeys.rate": ("達成率", "Rate"),
     "journeys.held": ("抑止", "Suppressed"),

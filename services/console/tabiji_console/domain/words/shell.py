@@ -18,6 +18,7 @@ WORDS = {
     "shell.asof": ("時点", "as of"),
     "shell.stale": ("更新が止まっています", "Not updating"),
     "shell.simulated": ("シミュレーション時刻", "simulated time"),
+    "shell.colon": ("：", ": "),
     "shell.close": ("閉じる", "Close"),
     "shell.csv": ("CSV", "CSV"),
     "shell.csv.of": ("CSV：{what}", "CSV: {what}"),
