@@ -73,6 +73,23 @@ def test_the_line_holds_everything_once_and_the_newest_first() -> None:
     assert told[2].row["amount_minor"] == 5400
 
 
+def test_what_happens_in_one_instant_is_told_as_cause_and_effect() -> None:
+    at = "2026-11-20T02:00:00Z"
+    arm = {**MOVE, "seq": 2, "kind": "moved", "at": at, "cause": "timer", "reason": "arm a"}
+    went = {**MOVE, "seq": 3, "kind": "moved", "at": at, "cause": "outcome", "reason": "sent"}
+    waits = {**MOVE, "seq": 4, "kind": "moved", "at": at, "cause": "outcome", "reason": "sent"}
+    told = line([], {}, [{**ENROLLMENT, "history": [arm, went, waits]}], [MESSAGE], {})
+    assert [moment.row.get("seq", moment.kind) for moment in told] == [4, 3, "message", 2]
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("elapsed", "the wait was over"), ("arm a", "drawn into A"), ("sent", "Sent"), ("the shop's", "the shop's")],
+)
+def test_why_somebody_moved_on_is_said_in_words(reason: str, words: str) -> None:
+    assert reasons.moved("en", reason) == words
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [
@@ -127,8 +144,11 @@ def test_a_service_that_is_away_leaves_its_part_out() -> None:
     with browser(half) as client:
         answer = client.get("/customers?id=c1", headers={"Accept-Language": "en"})
     assert answer.status_code == 200
-    assert "dispatch does not answer" in answer.text
+    assert "there is no answer from dispatch" in answer.text
     assert "¥5,400" in answer.text
+    assert "Cannot be shown: dispatch does not answer." in answer.text
+    assert "No consent is on record" not in answer.text, "nobody knows that"
+    assert "No address is known" not in answer.text
 
 
 def test_a_message_is_shown_where_nothing_of_it_can_act() -> None:

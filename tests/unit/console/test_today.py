@@ -106,6 +106,8 @@ def test_a_service_that_is_away_takes_its_panels_and_no_more() -> None:
     assert "Cannot be shown: analytics does not answer." in answer.text
     assert live(answer.text)["lost"] == "0"
     assert live(answer.text)["drift"] == "–"
+    assert "All kept" not in answer.text, "two of three are not known"
+    assert "Not all known" in answer.text
 
 
 def test_a_day_without_anything_is_said_and_not_blank() -> None:

@@ -89,6 +89,7 @@ async def _told(visit: Visit) -> Told:
         "waiting": [] if isinstance(standing, Missing) else today.waiting(standing, visit.workspace),
         "entered": None if isinstance(day, Missing) else today.entered(day),
         "promises": _promises(standing, analytics, day),
+        "checked": isinstance(analytics, Gauges),
         "reactions": {} if isinstance(day, Missing) else today.reactions(day),
         "journeys_shown": JOURNEYS_SHOWN,
         "reasons_shown": REASONS_SHOWN,

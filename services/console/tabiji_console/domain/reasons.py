@@ -34,6 +34,14 @@ def short(lang: Lang, reason: str) -> str:
     return said(lang, key) if key in WORDS else reason
 
 
+def moved(lang: Lang, reason: str) -> str:
+    """Why somebody moved on; a message's outcome is called as it is elsewhere, the shop's own word is itself."""
+    if reason.startswith("arm "):
+        return said(lang, "moved.arm", arm=reason.removeprefix("arm ").upper())
+    keys = (f"{kind}.{reason}" for kind in ("moved", "outcome", "exit", "reason", "happened"))
+    return next((said(lang, key) for key in keys if key in WORDS), reason)
+
+
 def why(lang: Lang, row: Mapping[str, Any], zone: str) -> str:
     """The sentence that answers "why was this (not) sent?" for a delivery's row."""
     state, reason = str(row["state"]), str(row.get("reason") or "")

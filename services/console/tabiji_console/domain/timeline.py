@@ -48,7 +48,14 @@ def line(
     ordered = {moment.row.get("order_id") for moment in found if moment.name == "order_completed"}
     found += [moment for moment in _events(events) if not _told(moment, ordered, found)]
     found += [*_moves(enrollments), *map(_message, deliveries), *_consents(contact)]
-    return sorted(found, key=lambda moment: moment.at, reverse=True)
+    return sorted(found, key=_place, reverse=True)
+
+
+def _place(moment: Moment) -> tuple[datetime, int, int]:
+    """Where it stands: what happens in one instant is in the order of cause and effect."""
+    outcome = moment.kind == "move" and moment.row.get("cause") == "outcome"
+    rank = 3 if outcome else {"move": 1, "message": 2}.get(moment.kind, 0)
+    return moment.at, rank, int(moment.row.get("seq", 0))
 
 
 def _told(moment: Moment, ordered: set[Any], found: Iterable[Moment]) -> bool:

@@ -55,6 +55,11 @@ class Promises:
         """Nothing that is known is anything but 0."""
         return not any((self.lost, self.drift, self.doubled))
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a figure for each."""
+        return None not in (self.lost, self.drift, self.doubled)
+
 
 def promises(standing: Row | None, drift: Gauges | None, day: Row | None) -> Promises:
     """What conservation, the last recomputation and the day tell; each may be missing."""

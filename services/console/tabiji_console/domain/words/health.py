@@ -53,7 +53,7 @@ WORDS = {
         "エラーの続くお客様がいると、ここにエラーとともに並びます。",
         "A customer whose records keep failing is listed here with the error.",
     ),
-    "health.parked.unheard": ("{services} が応答していません", "{services} does not answer"),
+    "health.parked.unheard": ("{services} が応答していません", "No answer from {services}"),
     "health.customer": ("お客様", "Customer"),
     "health.service": ("サービス", "Service"),
     "health.error": ("エラー", "Error"),

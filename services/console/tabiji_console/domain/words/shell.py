@@ -19,6 +19,7 @@ WORDS = {
     "shell.stale": ("更新が止まっています", "Not updating"),
     "shell.simulated": ("シミュレーション時刻", "simulated time"),
     "shell.colon": ("：", ": "),
+    "shell.comma": ("・", ", "),
     "shell.close": ("閉じる", "Close"),
     "shell.csv": ("CSV", "CSV"),
     "shell.csv.of": ("CSV：{what}", "CSV: {what}"),
