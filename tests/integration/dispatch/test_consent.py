@@ -58,6 +58,7 @@ async def test_a_repeated_consent_does_not_outlive_the_unsubscribe_between_and_a
         Receiver() as receiver,
         house(kafka, database, topic_prefix, tmp_path, providers(sink, receiver)) as home,
     ):
+        home.lease = 60.0  # no attempt is to run out of it, however slow the machine
         home.start()
         await home.send(
             [

@@ -15,10 +15,10 @@ from tabiji_common.clock import LiveClock
 from tabiji_common.topics import CUSTOMERS, SENDS
 from tests.integration.dispatch import older
 from tests.integration.dispatch.house import House, house
+from tests.integration.dispatch.paused import until
 from tests.integration.dispatch.receiver import Receiver
 from tests.integration.dispatch.sink import Sink
 from tests.integration.dispatch.test_crashes import CUSTOMERS_A_ROUND, load, providers
-from tests.integration.dispatch.test_process import until
 from tests.operator import BEARER, KEY, NAME
 
 PATH = "/v1/dead-letters"
