@@ -37,7 +37,7 @@ OTHERS = """
 | 404 | `id`: there is no such dead letter | `tabiji dlq list --state all` lists them: journey, dispatch, analytics |
 | 404, 405 | Not Found, Method Not Allowed | `/docs` on every service's port lists the routes; `Allow` the methods |
 | 409 | `state`: a … message cannot be settled | Only an unknown one can be: dispatch |
-| 409 | `outcome`: it was settled as … before, and is … now | Somebody decided otherwise; the first word stands: dispatch |
+| 409 | `outcome`: it was settled as … before, and is … now | Somebody said otherwise; the first word stands: dispatch |
 | 413 | `body`: a document has at most … bytes | Make the journey smaller: journey |
 | 422 | `body`: must be UTF-8, or what is wrong with the command | Mend the document or the command: journey |
 | 422 | `scope`: a … switch is named by … | Name what the switch stops: dispatch |
