@@ -250,7 +250,8 @@ def test_two_open_pages_share_one_poll(shown: Shown, browser: Any) -> None:
     def streams() -> float:
         return shown.gauges("console").total("tabiji_console_live_streams") or 0
 
-    count = "() => { window.told = 0; stream.addEventListener('message', () => window.told++); }"
+    count = """() => { window.told = 0
+        for (const kind of ['message', 'stale']) stream.addEventListener(kind, () => window.told++) }"""
     with tab(browser, shown.console, key=shown.key) as one, tab(browser, shown.console, key=shown.key) as other:
         for made in (one, other):
             made.open("/health")
