@@ -86,11 +86,11 @@ class Counter:
 
 
 @contextmanager
-def browser(shop: Shop, **settings: Any) -> Any:
-    """A browser that follows no redirect by itself."""
+def browser(shop: Shop, *, raises: bool = True, **settings: Any) -> Any:
+    """A browser that follows no redirect by itself; ``raises``: a defect of the console's ends the test."""
     made = ConsoleSettings(**{"timezone": "Asia/Tokyo", "console_live_seconds": 0.01, **settings})
     app = create_app(House(made, shop, Seal("secret", 3600), make_pages()))
-    with TestClient(app, follow_redirects=False) as client:
+    with TestClient(app, follow_redirects=False, raise_server_exceptions=raises) as client:
         yield client
 
 

@@ -133,3 +133,10 @@ def test_a_panel_whose_service_is_away_leaves_the_rest_of_the_page() -> None:
         answer = client.get("/journeys")
     assert answer.status_code == 200
     assert 'href="/journeys/a"' in answer.text
+
+
+def test_a_defect_of_the_consoles_is_a_page_too() -> None:
+    with browser(Shop({("journey", "/v1/journeys"): {"journeys": [{}]}}), raises=False) as client:
+        answer = client.get("/journeys", headers={"Accept-Language": "en"})
+    assert (answer.status_code, answer.headers["Content-Security-Policy"]) == (500, POLICY)
+    assert "Other pages still work" in answer.text

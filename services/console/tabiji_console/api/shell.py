@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from tabiji_console.adapters.pages import STATIC, StaticPages
+from tabiji_console.api.guard import HEADERS
 from tabiji_console.api.visit import LANG, THEME, THEMES, YEAR, Forged, Form, Visiting, visit_of
 from tabiji_console.domain.words import LANGUAGES
 from tabiji_console.ports import Away, Declined, LoginNeeded, NotAllowed
@@ -59,6 +60,13 @@ def _install_noes(app: FastAPI) -> None:
         status = error.status_code if isinstance(error, HTTPException) else 422
         return visit_of(request).page("error.html", "", status, kind="missing")
 
+    async def broken(request: Request, _: Exception) -> Response:
+        """A defect of ours: the framework logs it after this answer, which no middleware has seen."""
+        answer = visit_of(request).page("error.html", "", 500, kind="broken")
+        answer.headers.update(HEADERS)
+        return answer
+
+    app.add_exception_handler(Exception, broken)
     app.add_exception_handler(Away, away)
     app.add_exception_handler(LoginNeeded, login)
     app.add_exception_handler(NotAllowed, denied)

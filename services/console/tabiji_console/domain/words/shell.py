@@ -64,6 +64,11 @@ WORDS = {
         "Log in with a key that is allowed to.",
     ),
     "error.declined.title": ("受け付けられませんでした", "It was refused"),
+    "error.broken.title": ("表示できませんでした", "This page could not be shown"),
+    "error.broken.lead": (
+        "Tabiji の不具合です。console のログに記録しました。ほかのページはお使いいただけます。",
+        "A defect of Tabiji's: the console's log has it. Other pages still work.",
+    ),
     "error.forged.title": ("フォームの有効期限が切れました", "The form is out of date"),
     "error.forged.lead": (
         "何も変更していません。前のページを開き直して、もう一度送信してください。",
