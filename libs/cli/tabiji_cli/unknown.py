@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
 from rich.table import Table
 from rich.text import Text
 
-from tabiji_cli import keys
+from tabiji_cli.ask import ask
 from tabiji_cli.palette import FAINT
 from tabiji_common.errors import TabijiError
 
@@ -17,12 +16,12 @@ OUTCOMES = ("sent", "failed", "resend")
 
 
 class SettleFailed(TabijiError):
-    """Dispatch cannot be asked, or refuses; the message says why."""
+    """There is no such outcome."""
 
 
 def listed(limit: int) -> Table:
     """What a person may settle, with what is known of each."""
-    rows: Sequence[dict[str, Any]] = _asked("GET", "/v1/unknown", params={"limit": limit})
+    rows: Sequence[dict[str, Any]] = ask("dispatch", "GET", "/v1/unknown", params={"limit": limit})
     shown = Table(box=None, pad_edge=False, header_style=FAINT)
     columns = ("message_key", "customer", "journey", "channel", "state", "reason", "updated_at")
     for name in columns:
@@ -36,19 +35,4 @@ def settle(key: str, outcome: str) -> str:
     """Say what became of a message; the id of the command. The ledger follows in a moment."""
     if outcome not in OUTCOMES:
         raise SettleFailed(f"an outcome is one of {', '.join(OUTCOMES)}")
-    return str(_asked("POST", f"/v1/unknown/{key}", json={"outcome": outcome})["command"])
-
-
-def _asked(method: str, path: str, **more: Any) -> Any:
-    url = keys.address("dispatch")
-    try:
-        answer = httpx.request(method, f"{url}{path}", headers=keys.bearer(keys.operator()), timeout=30, **more)
-    except httpx.TransportError as error:
-        raise SettleFailed(f"dispatch cannot be reached at {url}: {error}") from error
-    if answer.status_code >= 400:
-        try:
-            rule = answer.json()["error"]["rule"]
-        except (ValueError, KeyError, TypeError):
-            rule = answer.text[:200]
-        raise SettleFailed(f"dispatch answered {answer.status_code}: {rule}")
-    return answer.json()
+    return str(ask("dispatch", "POST", f"/v1/unknown/{key}", json={"outcome": outcome})["command"])

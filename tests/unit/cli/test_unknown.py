@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from tabiji_cli import unknown
+from tabiji_cli.ask import AskFailed
 from tabiji_cli.stack.ports import free_port
 
 ROW = {"message_key": "k-1", "customer": "c-1", "state": "unknown", "reason": None, "channel": "email"}
@@ -44,7 +45,7 @@ def test_one_is_settled_by_dispatch(asked: list[Any]) -> None:
 
 
 def test_a_refusal_is_told_in_its_own_words(asked: list[Any]) -> None:
-    with pytest.raises(unknown.SettleFailed, match="409: a sent message cannot be settled"):
+    with pytest.raises(AskFailed, match="409: a sent message cannot be settled"):
         unknown.settle("k-2", "sent")
     with pytest.raises(unknown.SettleFailed, match="sent, failed, resend"):
         unknown.settle("k-1", "maybe")
@@ -54,5 +55,5 @@ def test_a_refusal_is_told_in_its_own_words(asked: list[Any]) -> None:
 def test_where_nobody_answers_the_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("TABIJI_DISPATCH_URL", url)
-    with pytest.raises(unknown.SettleFailed, match=url):
+    with pytest.raises(AskFailed, match=url):
         unknown.listed(1)

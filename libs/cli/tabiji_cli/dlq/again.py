@@ -10,7 +10,8 @@ from itertools import groupby
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tabiji_cli.dlq.desk import CHUNK, PATH, Letter, Search, asked
+from tabiji_cli.ask import ask
+from tabiji_cli.dlq.desk import CHUNK, PATH, Letter, Search
 from tabiji_common.topics import parse_time
 
 LOOK_EVERY = 0.2
@@ -68,7 +69,7 @@ def replay(letters: Sequence[Letter], console: Console, patience: float) -> Outc
 
 
 def _replay(service: str, chunk: Sequence[Letter], outcome: Outcome, patience: float) -> None:
-    answer = asked(service, "POST", f"{PATH}/replay", json={"ids": [letter.id for letter in chunk]})
+    answer = ask(service, "POST", f"{PATH}/replay", json={"ids": [letter.id for letter in chunk]})
     outcome.refused += [(one["id"], one["rule"]) for one in answer["refused"]]
     refused = {one["id"] for one in answer["refused"]}
     waiting = {letter.id: int(letter.row["attempts"]) for letter in chunk if letter.id not in refused}

@@ -9,9 +9,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
-import httpx
-
-from tabiji_cli import keys
+from tabiji_cli.ask import NotThere, ask
 from tabiji_common.clock import LiveClock
 from tabiji_common.errors import TabijiError
 from tabiji_common.topics import format_time, parse_time
@@ -27,7 +25,7 @@ _UNIT = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days
 
 
 class DeadLettersFailed(TabijiError):
-    """A service cannot be asked, or refuses; the message says why."""
+    """There is no such dead letter, or no such time; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class Search:
 def _pages(service: str, query: Mapping[str, Any], limit: int | None) -> Iterator[dict[str, Any]]:
     after, taken = "", 0
     while True:
-        page = asked(service, "GET", PATH, params={**query, "after": after, "limit": min(PAGE, limit or PAGE)})
+        page = ask(service, "GET", PATH, params={**query, "after": after, "limit": min(PAGE, limit or PAGE)})
         yield page
         after, taken = page["next"], taken + len(page["dead_letters"])
         if not after or (limit is not None and taken >= limit):
@@ -95,8 +93,8 @@ def show(id_: str) -> dict[str, Any]:
     """One, from whichever service has it."""
     for service in SERVICES:
         try:
-            return {"service": service, **asked(service, "GET", f"{PATH}/{id_}")}
-        except _Missing:
+            return {"service": service, **ask(service, "GET", f"{PATH}/{id_}")}
+        except NotThere:
             continue
     raise DeadLettersFailed(f"no service has a dead letter {id_}")
 
@@ -112,24 +110,3 @@ def instant(since: str) -> str:
     if when.tzinfo is None:
         raise DeadLettersFailed(f"--since {since}: an instant needs a zone")
     return format_time(when)
-
-
-class _Missing(DeadLettersFailed):
-    """The service has no such thing."""
-
-
-def asked(service: str, method: str, path: str, **more: Any) -> Any:
-    """A service's answer."""
-    url = keys.address(service)
-    try:
-        answer = httpx.request(method, f"{url}{path}", headers=keys.bearer(keys.operator()), timeout=30, **more)
-    except httpx.TransportError as error:
-        raise DeadLettersFailed(f"{service} cannot be reached at {url}: {error}") from error
-    if answer.status_code >= 400:
-        try:
-            rule = answer.json()["error"]["rule"]
-        except (ValueError, KeyError, TypeError):
-            rule = answer.text[:200]
-        kind = _Missing if answer.status_code == 404 else DeadLettersFailed
-        raise kind(f"{service} answered {answer.status_code}: {rule}")
-    return answer.json()
