@@ -9,7 +9,8 @@ from pydantic import Field
 
 from tabiji_common.settings import Settings
 
-SERVICES = ("ingest", "journey", "dispatch", "analytics")
+STATEFUL = ("journey", "dispatch", "analytics")
+SERVICES = ("ingest", *STATEFUL)
 
 
 class ConsoleSettings(Settings):

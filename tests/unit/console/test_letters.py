@@ -48,12 +48,12 @@ def test_the_page_of_health_counts_them_by_service_topic_and_reason() -> None:
     empty = desk()
     empty.answers["journey", f"{PATH}/groups"] = {"groups": []}
     with browser(empty) as client:
-        assert "死信はありません" in client.get("/health").text
+        assert "デッドレターはありません" in client.get("/health").text
     empty.away = {"analytics"}
     with browser(empty) as client:
         text = client.get("/health", headers=EN).text
     assert "No dead letters" not in text
-    assert "analytics does not answer" in text
+    assert "No answer from analytics" in text
 
 
 def test_those_of_a_reason_are_listed_with_a_way_to_each_and_to_the_older_ones() -> None:

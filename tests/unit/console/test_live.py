@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from tabiji_console.adapters.pages import make_pages
 from tabiji_console.adapters.seal import Seal
 from tabiji_console.api.journeys import live as journey_live
-from tabiji_console.api.shared import STALE, Stream
+from tabiji_console.api.stream import STALE, Stream
 from tabiji_console.api.today import live as today_live
 from tabiji_console.api.visit import House, Visit
 from tabiji_console.ports import Away, LoginNeeded

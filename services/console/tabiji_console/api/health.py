@@ -17,11 +17,10 @@ from tabiji_console.api.visit import Form, Missing, Visit, Visiting
 from tabiji_console.domain import figures, health
 from tabiji_console.domain.gauges import Gauges
 from tabiji_console.ports import Declined
-from tabiji_console.settings import SERVICES
+from tabiji_console.settings import SERVICES, STATEFUL
 
 router = APIRouter()
 
-STATEFUL = ("journey", "dispatch", "analytics")
 DONE = frozenset({"asked", "released", "accepted"})
 
 

@@ -14,10 +14,10 @@ from fastapi.responses import Response
 from tabiji_console.api.visit import Form, Missing, Visit, Visiting
 from tabiji_console.domain import letters
 from tabiji_console.ports import Declined, Query
+from tabiji_console.settings import STATEFUL
 
 router = APIRouter()
 
-STATEFUL = ("journey", "dispatch", "analytics")
 PATH = "/v1/dead-letters"
 HERE = "/health/letters"
 PAGE = 50

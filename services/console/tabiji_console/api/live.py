@@ -8,7 +8,7 @@ from contextlib import aclosing
 from fastapi.responses import StreamingResponse
 
 from tabiji_console import metrics
-from tabiji_console.api.shared import STALE, Ask, Stream
+from tabiji_console.api.stream import STALE, Ask, Stream
 from tabiji_console.api.visit import Visit
 from tabiji_console.ports import Away, Declined, LoginNeeded, NotAllowed
 

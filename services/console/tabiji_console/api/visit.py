@@ -13,7 +13,7 @@ from jinja2 import Environment
 
 from tabiji_console import metrics
 from tabiji_console.adapters.seal import Seal, new_visitor
-from tabiji_console.api.shared import Stream
+from tabiji_console.api.stream import Stream
 from tabiji_console.domain import words
 from tabiji_console.domain.nav import PLACES, within
 from tabiji_console.ports import Away, Desk, Services

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 WORDS = {
-    "letters.title": ("死信", "Dead letters"),
+    "letters.title": ("デッドレター", "Dead letters"),
     "letters.lead": (
         "適用できなかった記録です。お客様は先へ進んでいます。原因を直したあとに再投入してください。",
         "Records that could not apply; their customers went on. Replay them once the cause is mended.",
     ),
-    "letters.none": ("死信はありません", "No dead letters"),
+    "letters.none": ("デッドレターはありません", "No dead letters"),
     "letters.none.lead": (
-        "どうやっても適用できない記録があると、ここに理由とともに並びます。",
+        "適用できない記録があると、ここに理由とともに並びます。",
         "A record that cannot apply is listed here with the reason.",
     ),
-    "letters.unheard": ("{services} が応答していません", "{services} does not answer"),
     "letters.service": ("サービス", "Service"),
     "letters.topic": ("トピック", "Topic"),
     "letters.reason": ("理由", "Reason"),

@@ -24,7 +24,6 @@ WORDS = {
     "today.promises": ("約束", "Promises"),
     "today.promises.all": ("すべて守られています", "All kept"),
     "today.promises.part": ("未確認のものがあります", "Not all known"),
-    "today.unknown": ("{service} が応答していません", "{service} does not answer"),
     "today.promises.not": ("確認が必要です", "Needs a look"),
     "today.promises.proof": ("証拠を見る", "See the proof"),
     "today.lost": ("見失った人", "Lost"),
