@@ -26,7 +26,7 @@ class LetsGo:
 class TakesBack:
     """Marks the command of each service with which the runtime applies a dead letter once more.
 
-    ``dead_letter`` is its id, ``attempt`` how often it had been taken back before: each attempt happens once.
+    ``dead_letter`` is its id, ``attempt`` how often it had been replayed before: each attempt is made once.
     """
 
     __slots__ = ()
@@ -62,7 +62,7 @@ class Pause(JourneyCommand, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Unpark(JourneyCommand, LetsGo, frozen=True, kw_only=True, omit_defaults=True):
-    """Replay the customer's parked records and let it go on."""
+    """Apply the customer's parked records, in order, and let it go on."""
 
 
 class Replay(JourneyCommand, TakesBack, frozen=True, kw_only=True, omit_defaults=True):
@@ -113,7 +113,7 @@ class Withdraw(DispatchCommand, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class UnparkDispatch(DispatchCommand, LetsGo, frozen=True, kw_only=True, omit_defaults=True):
-    """Replay the customer's parked records and let it go on."""
+    """Apply the customer's parked records, in order, and let it go on."""
 
 
 class ReplayDispatch(DispatchCommand, TakesBack, frozen=True, kw_only=True, omit_defaults=True):
@@ -128,7 +128,7 @@ class AnalyticsCommand(Payload, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class UnparkAnalytics(AnalyticsCommand, LetsGo, frozen=True, kw_only=True, omit_defaults=True):
-    """Replay the customer's parked records and let it go on."""
+    """Apply the customer's parked records, in order, and let it go on."""
 
 
 class ReplayAnalytics(AnalyticsCommand, TakesBack, frozen=True, kw_only=True, omit_defaults=True):

@@ -21,7 +21,7 @@ class TooLarge(Retry):
 
 
 class Reject(TabijiError):
-    """The record can never apply: dead-letter it with the reason; its customer goes on.
+    """The record cannot apply: dead-letter it with the reason; its customer goes on.
 
     ``field`` names the offending part as a path (``properties.total``), ``rule`` the rule it broke.
     """

@@ -1,4 +1,4 @@
-"""The workspace secret: ingest verifies what dispatch has signed, so both have the same one, and keep it.
+"""The workspace secret: ingest verifies what dispatch has signed, so every service has the same one, and keeps it.
 
 The database knows its fingerprint, in a schema of its own. A service that starts with another secret is refused: every
 unsubscribe link that is out would be dead, guests would get other ids, and neither addresses that are left alone nor

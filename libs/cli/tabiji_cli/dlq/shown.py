@@ -48,7 +48,7 @@ def one(found: Mapping[str, Any]) -> Group:
     facts.add_column(overflow="fold")
     place = f"{found['topic']} · partition {found['partition']} · offset {found['offset']}"
     told = {"service": found["service"], "stood at": place, "key": found["key"], "put aside": found["died_at"]}
-    told |= {"state": f"{found['state']}, taken back {found['attempts']} times", "reason": found["reason"]}
+    told |= {"state": f"{found['state']}, replayed {found['attempts']} times", "reason": found["reason"]}
     if found["refused"]:
         told["no replay"] = found["refused"]
     for name, value in {**told, **found["headers"]}.items():

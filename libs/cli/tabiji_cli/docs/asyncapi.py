@@ -75,7 +75,7 @@ def _operations() -> Iterator[tuple[str, Part]]:
     for group, inputs in services.groups().items():
         for topic in inputs:
             name = dead_letter_name(topic.name, group)
-            told = f"{group} dead-letters what it can never apply"
+            told = f"{group} dead-letters what it cannot apply"
             yield f"{group}.send.{name}", {"action": "send", "channel": {"$ref": f"#/channels/{name}"}, "summary": told}
 
 

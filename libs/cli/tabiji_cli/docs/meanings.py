@@ -85,7 +85,7 @@ MEANINGS = {
     "by": "Who says so.",
     # dead letters
     "dead_letter": "The dead letter's id, of the service that put it aside.",
-    "attempt": "How often it had been taken back before: each attempt is made once.",
+    "attempt": "How often it had been replayed before: each attempt is made once.",
 }
 
 

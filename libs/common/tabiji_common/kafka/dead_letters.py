@@ -1,6 +1,6 @@
 """Dead letters, kept as they were received so that they can be applied once more: SQL, inside the caller's transaction.
 
-What PostgreSQL calls a row's ``letter`` is the dead letter's id.
+A row's ``letter`` is the dead letter's id, its ``id`` the record's.
 
 A replay is a command in the customer's own order. The owner takes the record out of this table and puts it in the
 command's place, where it goes through inbox and fold as any other, and says in the same transaction what became of it.

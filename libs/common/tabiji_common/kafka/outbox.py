@@ -59,7 +59,7 @@ class Row:
 
     @classmethod
     def dead(cls, slot: Slot, record: Received, topic: str, reason: str) -> Row:
-        """A record that can never apply, as it was received, on its way to ``topic`` with the reason in a header."""
+        """A record that cannot apply, as it was received, on its way to ``topic`` with the reason in a header."""
         row = cls(
             slot,
             topic,
