@@ -41,7 +41,7 @@ OTHERS = """
 | 413 | `body`: a document has at most … bytes | Make the journey smaller: journey |
 | 422 | `body`: must be UTF-8, or what is wrong with the command | Mend the document or the command: journey |
 | 422 | `scope`: a … switch is named by … | Name what the switch stops: dispatch |
-| 422 | `ids`: must name ids, a topic, a reason or a time, or say all | Say which dead letters to replay: journey, dispatch, analytics |
+| 422 | `ids`: must name ids, a topic, a reason or a time, or say all | Say which: journey, dispatch, analytics |
 | 422 | `since`: must have a zone | Add `Z` or an offset to the instant: journey, dispatch, analytics |
 | 422 | the field, and what the framework says of it | Mend the query or the body |
 | 503 | the database does not answer | Ask again after `Retry-After` seconds |

@@ -42,7 +42,8 @@ over what you do not know. For programs: the JSON Schemas in [schemas](schemas),
 
 GROUPS = """
 A record that a group cannot apply goes to that group's dead-letter topic as it was received, with the header
-`reason`; a service with state keeps it as a row too, and can replay it. A membership topic holds no records: the processes of a service are assigned partition numbers by it.
+`reason`; a service with state keeps it as a row too, and can replay it. A membership topic holds no records: the
+processes of a service are assigned partition numbers by it.
 """.strip()
 
 
