@@ -48,7 +48,7 @@ SELECT {_SHOWN} FROM dead_letter d WHERE {_MATCH}
     AND ($6 = '' OR (died_at, letter) < (SELECT a.died_at, a.letter FROM dead_letter a WHERE a.letter = $6))
 ORDER BY died_at DESC, letter DESC LIMIT $7
 """  # noqa: S608 - literals
-_NEXT = f"SELECT {_SHOWN} FROM dead_letter WHERE {_MATCH} ORDER BY whole DESC, attempts, died_at DESC, letter LIMIT $6"  # noqa: S608 - literals
+_NEXT = f"SELECT {_SHOWN} FROM dead_letter WHERE {_MATCH} ORDER BY whole DESC, attempts, died_at, letter LIMIT $6"  # noqa: S608 - literals
 _GROUPS = """
 SELECT topic, reason, count(*) AS records, min(died_at) AS first, max(died_at) AS last FROM dead_letter
 WHERE state = 'dead' GROUP BY topic, reason ORDER BY max(died_at) DESC, topic, reason LIMIT $1
@@ -137,37 +137,12 @@ class Desk:
 def add_routes(app: FastAPI, desk: Desk) -> None:
     """``GET /v1/dead-letters``, ``…/groups`` and ``…/{id}``; ``POST /v1/dead-letters/replay``."""
     _add_list(app, desk)
+    _add_replay(app, desk)
 
     @app.get("/v1/dead-letters/groups")
     async def groups(limit: Limit = 100) -> dict[str, Any]:
         """Those that are dead by topic and reason, the newest first."""
         return {"groups": [dict(row) for row in await desk.pool.fetch(_GROUPS, limit)]}
-
-    @app.post("/v1/dead-letters/replay", status_code=202)
-    async def replay(wanted: Wanted, request: Request) -> dict[str, Any]:
-        """Ask for at most 1,000 to be applied once more, as they were received, the oldest first; 202 once asked.
-
-        ``asked`` are applied in a moment, or dead again; ``done`` were replayed before and are left alone, ``refused``
-        cannot be, ``left`` are more of the same. Whatever was applied meanwhile is not applied again.
-        """
-        match = wanted.match()
-        rows = await desk.pool.fetch(_NEXT, *match, MOST)
-        refused = [{"id": row["letter"], "rule": rule} for row in rows if (rule := desk.refused(row))]
-        known, not_again = {row["letter"] for row in rows}, {one["id"] for one in refused}
-        asked = [row for row in rows if row["state"] == DEAD and row["letter"] not in not_again]
-        asked.sort(key=lambda row: (row["appended_at"], row["partition_offset"]))
-        missing = [id_ for id_ in dict.fromkeys(wanted.ids or ()) if id_ not in known]
-        refused += [{"id": id_, "rule": UNKNOWN} for id_ in missing]
-        if asked:
-            await desk.append([desk.asked(row) for row in asked])
-            await APPENDED()
-        tell(request, f"{len(asked)} asked for, {len(refused)} refused")
-        return {
-            "asked": [row["letter"] for row in asked],
-            "done": {row["letter"]: row["state"] for row in rows if row["state"] != DEAD},
-            "refused": refused,
-            "left": await desk.pool.fetchval(_COUNT, *match) - len(rows),
-        }
 
     @app.get("/v1/dead-letters/{id}")
     async def show(id: str) -> dict[str, Any]:  # noqa: A002 - the path's name
@@ -199,6 +174,34 @@ def _add_list(app: FastAPI, desk: Desk) -> None:
         total = await desk.pool.fetchval(_COUNT, *match)
         following = rows[-1]["letter"] if len(rows) == limit else ""
         return {"dead_letters": [desk.shown(row) for row in rows], "total": total, "next": following}
+
+
+def _add_replay(app: FastAPI, desk: Desk) -> None:
+    @app.post("/v1/dead-letters/replay", status_code=202)
+    async def replay(wanted: Wanted, request: Request) -> dict[str, Any]:
+        """Ask for at most 1,000 to be applied once more, as they were received, the oldest first; 202 once asked.
+
+        ``asked`` are applied in a moment, or dead again; ``done`` were replayed before and are left alone, ``refused``
+        cannot be, ``left`` are more of the same. Whatever was applied meanwhile is not applied again.
+        """
+        match = wanted.match()
+        rows = await desk.pool.fetch(_NEXT, *match, MOST)
+        refused = [{"id": row["letter"], "rule": rule} for row in rows if (rule := desk.refused(row))]
+        known, not_again = {row["letter"] for row in rows}, {one["id"] for one in refused}
+        asked = [row for row in rows if row["state"] == DEAD and row["letter"] not in not_again]
+        asked.sort(key=lambda row: (row["appended_at"], row["partition_offset"]))
+        missing = [id_ for id_ in dict.fromkeys(wanted.ids or ()) if id_ not in known]
+        refused += [{"id": id_, "rule": UNKNOWN} for id_ in missing]
+        if asked:
+            await desk.append([desk.asked(row) for row in asked])
+            await APPENDED()
+        tell(request, f"{len(asked)} asked for, {len(refused)} refused")
+        return {
+            "asked": [row["letter"] for row in asked],
+            "done": {row["letter"]: row["state"] for row in rows if row["state"] != DEAD},
+            "refused": refused,
+            "left": await desk.pool.fetchval(_COUNT, *match) - len(rows),
+        }
 
 
 def _aware(since: datetime | None) -> datetime:

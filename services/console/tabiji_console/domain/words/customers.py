@@ -56,7 +56,6 @@ WORDS = {
     "customers.address.none": ("宛先は分かっていません", "No address is known"),
     "customers.suppressed": ("配信停止リスト", "Suppressed"),
     "customers.every": ("すべての手段", "Every channel"),
-    "customers.why": ("なぜ？", "Why?"),
     "customers.preview": ("文面を見る", "Show the message"),
     "customers.preview.title": ("メッセージの文面：{template}", "The message {template}"),
     "customers.preview.note": (

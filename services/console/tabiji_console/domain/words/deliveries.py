@@ -9,7 +9,6 @@ WORDS = {
         "What waits, what became of messages, what needs a person, and what holds sends back",
     ),
     "deliveries.queue": ("送信待ち", "Queue"),
-    "deliveries.queue.empty": ("送信待ちはありません", "Nothing waits"),
     "deliveries.unknown.count": ("結果不明", "Unknown"),
     "deliveries.quota": ("{provider} の {month}", "{provider}, {month}"),
     "deliveries.outcomes": ("送信先とテンプレート別の結果", "Outcomes by provider and template"),

@@ -49,7 +49,6 @@ WORDS = {
     "ltv.funnel": ("F1 → Fn 転換", "F1 → Fn conversion"),
     "ltv.funnel.n": ("F{n}", "F{n}"),
     "ltv.funnel.of": ("前の段階からの転換率", "Share of the step before"),
-    "ltv.funnel.times": ("購入回数", "Orders"),
     "ltv.empty": ("まだ注文がありません", "No orders yet"),
     "ltv.empty.lead": (
         "注文が届くか、tabiji import で履歴を取り込むと、ここに表示されます。",
