@@ -88,6 +88,31 @@ async def test_who_may_read_no_more_is_told_no_more_and_the_next_one_asks() -> N
         assert len(late) <= 1, "more than what was on its way"
 
 
+async def test_whose_key_is_refused_after_its_page_was_left_ends_nobody_elses() -> None:
+    """As when somebody logs out while its question is out."""
+    told, asking, answered = Told(), asyncio.Event(), asyncio.Event()
+
+    async def ask(who: str) -> Mapping[str, Any]:
+        if who in told.refused:
+            asking.set()
+            await answered.wait()
+        return await told(who)
+
+    stream = Stream(ask, SOON)
+    async with aclosing(stream.messages("b")) as other:
+        async with aclosing(stream.messages("a")) as one:
+            first = asyncio.ensure_future(anext(one))
+            await asyncio.sleep(0)
+            await next_of(other)
+            await first
+            told.refused = {"a"}
+            async with asyncio.timeout(20):
+                await asking.wait()
+        answered.set()
+        while told.asked[-1] != "b":
+            await next_of(other)
+
+
 async def test_a_service_that_is_away_makes_every_page_stale_until_it_is_back() -> None:
     told = Told()
     told.away = True

@@ -86,7 +86,8 @@ class Stream(Generic[W]):
             if left.is_set():
                 return
             if told is None:
-                self._seats.remove(first)
+                if first in self._seats:  # its page may have been left meanwhile
+                    self._seats.remove(first)
                 first.tell(None)
                 continue
             self._newest = told
