@@ -20,9 +20,9 @@ from tabiji_common.clock import Clock
 from tabiji_common.commands import Payload
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.guard import tell
-from tabiji_common.kafka.dead_letters import DEAD, FORGOTTEN, ID_REUSED, forgotten
+from tabiji_common.kafka.dead_letters import DEAD, FORGOTTEN, ID_REUSED, forgotten, last_forgotten
 from tabiji_common.parked import Append
-from tabiji_common.topics import Record, Topic, cloud_headers, derived_id, split_key
+from tabiji_common.topics import PAGE_VIEWS, Record, Topic, cloud_headers, derived_id, split_key
 from tabiji_common.web import Refused
 
 APPENDED = Failpoint("runtime.replay.appended", "replays are in the log, and nobody was told")
@@ -48,7 +48,13 @@ SELECT {_SHOWN} FROM dead_letter d WHERE {_MATCH}
     AND ($6 = '' OR (died_at, letter) < (SELECT a.died_at, a.letter FROM dead_letter a WHERE a.letter = $6))
 ORDER BY died_at DESC, letter DESC LIMIT $7
 """  # noqa: S608 - literals
-_NEXT = f"SELECT {_SHOWN} FROM dead_letter WHERE {_MATCH} ORDER BY whole DESC, attempts, died_at, letter LIMIT $6"  # noqa: S608 - literals
+# The oldest first, so that of more than one answer holds each customer keeps its order; after what can be replayed.
+_NEXT = f"""
+SELECT {_SHOWN} FROM dead_letter WHERE {_MATCH}
+ORDER BY state <> 'dead' OR NOT whole OR reason = $6 OR (topic = ANY($7)
+    AND day <= CASE WHEN topic = '{PAGE_VIEWS.name}' OR type = 'handover' THEN $9 ELSE $8 END),
+    attempts, appended_at, partition_offset, letter LIMIT $10
+"""  # noqa: S608 - literals
 _GROUPS = """
 SELECT topic, reason, count(*) AS records, min(died_at) AS first, max(died_at) AS last FROM dead_letter
 WHERE state = 'dead' GROUP BY topic, reason ORDER BY max(died_at) DESC, topic, reason LIMIT $1
@@ -118,6 +124,13 @@ class Desk:
         old = row["topic"] in self.inbox and forgotten(row["topic"], row["type"], day, today)
         return FORGOTTEN if old else ""
 
+    async def next(self, match: Sequence[Any]) -> Sequence[Mapping[str, Any]]:
+        """At most so many of those, the oldest first; what cannot be replayed comes last."""
+        today = self.clock.now().date()
+        long, short = (last_forgotten(short, today).isoformat() for short in (False, True))
+        rows: Sequence[Any] = await self.pool.fetch(_NEXT, *match, ID_REUSED, list(self.inbox), long, short, MOST)
+        return rows
+
     def asked(self, row: Mapping[str, Any]) -> Record[Any]:
         """The command that applies it once more."""
         workspace, customer = split_key(row["key"])
@@ -185,7 +198,7 @@ def _add_replay(app: FastAPI, desk: Desk) -> None:
         cannot be, ``left`` are more of the same. Whatever was applied meanwhile is not applied again.
         """
         match = wanted.match()
-        rows = await desk.pool.fetch(_NEXT, *match, MOST)
+        rows = await desk.next(match)
         refused = [{"id": row["letter"], "rule": rule} for row in rows if (rule := desk.refused(row))]
         known, not_again = {row["letter"] for row in rows}, {one["id"] for one in refused}
         asked = [row for row in rows if row["state"] == DEAD and row["letter"] not in not_again]
@@ -209,7 +222,10 @@ def _aware(since: datetime | None) -> datetime:
         return _ALWAYS
     if since.tzinfo is None:
         raise Refused(422, "must have a zone", "since")
-    return since
+    try:
+        return since.astimezone(UTC)
+    except OverflowError as error:
+        raise Refused(422, "must be an instant that there can be", "since") from error
 
 
 def _headers(row: Mapping[str, Any]) -> dict[str, str]:

@@ -27,6 +27,7 @@ from tabiji_common.counted import Counted
 from tabiji_common.errors import Misconfigured
 from tabiji_common.events import CustomerEvent, EngagementEvent, PageViewEvent, PurchaseEvent
 from tabiji_common.http import BoundedProtocol
+from tabiji_common.kafka import dead_letters
 from tabiji_common.kafka import inbox as inbox_upkeep
 from tabiji_common.kafka.client import Cluster
 from tabiji_common.kafka.log import KafkaBoard, KafkaMembership, KafkaProbes, KafkaReader
@@ -133,8 +134,11 @@ class Service:
             release_rate=self.settings.release_rate,
         )
         guard = self.loop.timers.guard
-        if inbox and not self.clock.simulated:
-            self.background(lambda: inbox_upkeep.keep_up(self.pool, guard, self.name))
+        if not self.clock.simulated:
+            names = self._stateful[1]
+            self.background(lambda: dead_letters.keep_up(self.pool, guard, names))
+            if inbox:
+                self.background(lambda: inbox_upkeep.keep_up(self.pool, guard, self.name))
 
     def http(self, app: FastAPI, needs: guard.Needs = guard.needs) -> None:
         """Serve ``app`` on the service's port, to those whose operator key has the scope that ``needs`` says."""

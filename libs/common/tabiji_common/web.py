@@ -54,6 +54,8 @@ def install_errors(app: FastAPI) -> None:
         return refusal(503, "the log did not take it; ask again, with the same Idempotency-Key", retry_after=1)
 
     async def away(_: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, asyncpg.CharacterNotInRepertoireError):
+            return refusal(400, "must be text without NUL")
         if not is_transient(error):
             raise error
         return refusal(503, "the database does not answer", retry_after=1)

@@ -28,6 +28,7 @@ OTHERS = """
 | 400 | `tz`: must be a zone of the IANA database, such as Asia/Tokyo | Name a zone: analytics |
 | 400 | `tz`: must be a zone that the database knows | Name another: PostgreSQL's list of zones lacks it |
 | 400 | `workspace`: must be text without NUL | Name a workspace: analytics |
+| 400 | must be text without NUL | Leave NUL characters out: journey, dispatch, analytics |
 | 400 | `day`: must be a day of this age | Name a day as YYYY-MM-DD: analytics |
 | 400 | `version`: must be a version that there can be | A version of a journey is a number from 1 on: analytics |
 | 404 | `name`: must be one of … | Name one of the views that it lists: analytics |
@@ -43,6 +44,7 @@ OTHERS = """
 | 422 | `scope`: a … switch is named by … | Name what the switch stops: dispatch |
 | 422 | `ids`: must name ids, a topic, a reason or a time, or say all | Say which: journey, dispatch, analytics |
 | 422 | `since`: must have a zone | Add `Z` or an offset to the instant: journey, dispatch, analytics |
+| 422 | `since`: must be an instant that there can be | Name one in the years 1 to 9999: journey, dispatch, analytics |
 | 422 | the field, and what the framework says of it | Mend the query or the body |
 | 503 | the database does not answer | Ask again after `Retry-After` seconds |
 | 503 | the log did not take it; ask again, with the same Idempotency-Key | The same; the command is made once |

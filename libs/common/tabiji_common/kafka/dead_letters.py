@@ -8,17 +8,25 @@ command's place, where it goes through inbox and fold as any other, and says in 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from typing import Any
 
+import asyncpg
+
+from tabiji_common.clock_guard import ClockGuard
 from tabiji_common.commands import TakesBack
 from tabiji_common.events import Erased
 from tabiji_common.kafka import parking
-from tabiji_common.kafka.inbox import DAY, KEPT
+from tabiji_common.kafka.inbox import AGAIN, BATCH, DAY, EVERY, KEPT
 from tabiji_common.kafka.turn import Received
-from tabiji_common.postgres import Connection
+from tabiji_common.logs import logger
+from tabiji_common.postgres import Connection, is_transient
 from tabiji_common.topics import PAGE_VIEWS, derived_id
+
+log = logger(__name__)
 
 ID_REUSED = "id_reused: the same id came with another body"
 FORGOTTEN = "older than what the inbox remembers: whether it was applied cannot be known"
@@ -33,6 +41,15 @@ SELECT * FROM unnest(
 ON CONFLICT (letter) DO UPDATE SET reason = excluded.reason, died_at = excluded.died_at, state = excluded.state
 """  # noqa: S608 - literals
 
+# Age is counted from the newest one: no clock deletes anything by itself.
+_USELESS = """
+DELETE FROM dead_letter WHERE letter = ANY(ARRAY(
+    SELECT letter FROM dead_letter
+    WHERE died_at < least($1, (SELECT max(died_at) FROM dead_letter)) - $2::interval
+        AND (state <> 'dead' OR NOT whole OR reason = ANY($3) OR topic = ANY($4))
+    ORDER BY died_at LIMIT $5))
+"""
+
 
 def letter_id(group: str, record: Received) -> str:
     """A pure function of the record: one that dies twice is one dead letter."""
@@ -42,8 +59,12 @@ def letter_id(group: str, record: Received) -> str:
 
 def forgotten(topic: str, type_: str, day: date, today: date) -> bool:
     """Whether the inbox may not know such a record any more; a handed-over one may have been a page view."""
-    short = topic == PAGE_VIEWS.name or type_ == "handover"
-    return day <= today - KEPT["inbox_page_view" if short else "inbox"] + DAY
+    return day <= last_forgotten(topic == PAGE_VIEWS.name or type_ == "handover", today)
+
+
+def last_forgotten(short: bool, today: date) -> date:  # noqa: FBT001 - one of two windows
+    """The newest day that the inbox may have forgotten; the window of page views is ``short``."""
+    return today - KEPT["inbox_page_view" if short else "inbox"] + DAY
 
 
 async def keep(tx: Connection, group: str, dead: Sequence[tuple[Received, str]], now: datetime) -> None:
@@ -112,3 +133,32 @@ def too_old(back: Sequence[Received], inbox: Collection[str], now: datetime) -> 
         for record in back
         if record.topic in inbox and forgotten(record.topic, record.type, record.day, now.date())
     ]
+
+
+async def keep_up(pool: asyncpg.Pool[Any], guard: ClockGuard, inbox: Collection[str]) -> None:
+    """Every hour, for the life of the process: delete what no replay can use; not while the clock is not believed."""
+    while True:
+        try:
+            believed = guard.look()
+            if not believed.leapt:
+                await sweep(pool, believed.now, inbox)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("dead_letters_sweep_retried", error=repr(error))
+            await asyncio.sleep(AGAIN)
+        else:
+            await asyncio.sleep(EVERY)
+
+
+async def sweep(pool: asyncpg.Pool[Any], now: datetime, inbox: Collection[str]) -> int:
+    """Delete those that the inbox's window is over for and that can never be replayed; how many.
+
+    That is: what was replayed, whose key or headers are broken, and what the inbox, which has these topics, forgot.
+    """
+    deleted, batch = 0, BATCH
+    while batch == BATCH:
+        status = await pool.execute(_USELESS, now, KEPT["inbox"], [ID_REUSED, FORGOTTEN], list(inbox), BATCH)
+        batch = int(status.split()[-1])
+        deleted += batch
+    return deleted
