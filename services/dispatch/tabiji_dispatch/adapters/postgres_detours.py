@@ -40,10 +40,12 @@ _LEFT = """
 SELECT q.message_key FROM delivery q WHERE q.state = 'queued' AND q.provider = ANY($2) AND q.p = ANY($1)
     AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.key = q.customer_key) ORDER BY q.seq LIMIT $3
 """
+# What a person has said to send again, and nobody has tried since, has no first attempt.
 _REROUTE = """
 UPDATE delivery d SET provider = r.provider, retry_at = to_timestamp(0)
 FROM unnest($2::text[], $3::text[]) AS r(channel, provider)
-WHERE d.message_key = ANY($1) AND d.state = 'queued' AND NOT d.in_doubt AND d.channel = r.channel
+WHERE d.message_key = ANY($1) AND d.state = 'queued' AND (NOT d.in_doubt OR d.first_attempt_at IS NULL)
+    AND d.channel = r.channel
 """
 _GIVE_UP = """
 UPDATE delivery d SET reason = 'no_provider', at = $3, unannounced = true,
