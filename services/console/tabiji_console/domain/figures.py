@@ -76,6 +76,11 @@ def moment(at: datetime, zone: str) -> str:
     return f"{at.astimezone(ZoneInfo(zone)):%m/%d %H:%M}"
 
 
+def dated(at: datetime, zone: str) -> str:
+    """``2026/11/24 10:31`` in the shop's zone, for what may lie years apart."""
+    return f"{at.astimezone(ZoneInfo(zone)):%Y/%m/%d %H:%M}"
+
+
 def day(at: datetime, zone: str) -> str:
     """``2026/11/24`` in the shop's zone."""
     return f"{at.astimezone(ZoneInfo(zone)):%Y/%m/%d}"

@@ -43,7 +43,7 @@ WORDS = {
         "To measure the effect, nothing of this journey is sent to this customer.",
     ),
     "customers.converted": ("目標達成", "Converted"),
-    "customers.parked": ("取り置き中", "Parked"),
+    "customers.parked": ("処理停止中", "Parked"),
     "customers.paused": ("一時停止中", "Paused"),
     "customers.consent": ("同意と連絡先", "Consent and addresses"),
     "customers.consent.none": (

@@ -14,8 +14,8 @@ WORDS = {
     "today.people": ("{n}人", "{n} people"),
     "today.orders.none": ("今日の注文はまだありません", "No orders yet today"),
     "today.orders.none.lead": (
-        "order_completed が届くと、ここに表示されます。",
-        "They are shown here as soon as order_completed comes in.",
+        "注文が届くと、ここに表示されます。",
+        "They are shown here as soon as one comes in.",
     ),
     "today.email_opened": ("メールの開封", "Mails opened"),
     "today.email_clicked": ("リンクのクリック", "Links clicked"),
@@ -66,7 +66,7 @@ WORDS = {
     ),
     "promises.balance": ("残差", "Balance"),
     "promises.stuck": ("予定なし", "Stuck"),
-    "promises.parked": ("取り置き", "Parked"),
+    "promises.parked": ("処理停止", "Parked"),
     "promises.overdue": ("遅れ", "Overdue"),
     "promises.drift.lead": (
         "すべてのビューを元データから計算し直し、セルごとに比べます（集計とは別の SQL で）。",
