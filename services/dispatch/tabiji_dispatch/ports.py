@@ -143,7 +143,7 @@ class Detours(Protocol):
         """Take queued messages from providers that are no longer set up; the keys of those that ended by it.
 
         To the channel's provider go those that were not taken; one that may have been is ``unknown``, and without a
-        provider for its channel a message has ``failed``.
+        provider for its channel a message waits, and has ``failed`` after its ``not_after``.
         """
         ...
 
