@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 Panel = tuple[str, str, list[tuple[str, str]]]  # title, unit, [(query, legend)]
 
 WITHOUT_TURNS = ("ingest", "console")  # they apply no records
-SERVICES = sorted(path.parent.name for path in ROOT.glob("services/*/tabiji_*"))
+SERVICES = sorted(path.parent.name for path in ROOT.glob("services/*/pyproject.toml"))
 
 OVERVIEW: list[Panel] = [
     ("Processes that answer", "short", [("sum by (job) (up)", "{{job}}")]),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tabiji_cli.services import SERVICES
 from tabiji_common.settings import Settings
 from tests.architecture.deploy import (
     ADMIN,
@@ -45,13 +46,14 @@ def test_prometheus_scrapes_the_admin_port_of_every_service() -> None:
 def test_a_service_is_told_the_port_of_its_code_and_shown_to_this_host_alone(name: str) -> None:
     port = port_of(name)
     assert environment(name)["TABIJI_PORT"] == str(port)
-    assert composed()[name]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert composed()[name]["ports"] == [f"127.0.0.1:{one}:{one}" for one in (port, port + ADMIN)]
 
 
 @pytest.mark.parametrize("name", [*services(), "migrate"])
 def test_compose_sets_only_what_the_service_reads(name: str) -> None:
     settings = Settings if name == "migrate" else settings_of(name)
-    assert set(environment(name)) - known_names(settings) == set()
+    told = {f"TABIJI_{service.upper()}_URL" for service in SERVICES} | {"TABIJI_OPERATOR_KEY"}  # of other commands
+    assert set(environment(name)) - known_names(settings) == (told if name == "migrate" else set())
 
 
 def test_the_scrape_list_and_compose_would_notice_an_unknown_setting() -> None:

@@ -231,10 +231,17 @@ def topics(
     create: Annotated[
         list[str] | None, typer.Option(help="Create this topic of a service of yours, if it is not there; repeatable.")
     ] = None,
+    read: Annotated[str, typer.Option(help="Show the newest records of this topic, as lines of JSON.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many records.")] = 10,
 ) -> None:
-    """List the topics of an installation and what they hold, or create your own (TABIJI_KAFKA_BOOTSTRAP, …)."""
+    """List an installation's topics and what they hold, create your own, or read one (TABIJI_KAFKA_BOOTSTRAP, …)."""
     from tabiji_cli import listings  # noqa: PLC0415 - imports the Kafka client
+    from tabiji_common.kafka import tail  # noqa: PLC0415
 
+    if read:
+        for line in tail.newest(read, limit):
+            typer.echo(line)
+        return
     if create:
         made = listings.create(create)
         typer.echo(f"made: {', '.join(made)}" if made else "all of them are there")

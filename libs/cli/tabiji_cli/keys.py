@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -89,6 +90,8 @@ def admin_address(service: str, environment: Mapping[str, str] = os.environ) -> 
     """Where a service's health answers: 1000 above its API."""
     if told := environment.get(f"TABIJI_{service.upper()}_ADMIN_URL"):
         return told
+    if (told := environment.get(f"TABIJI_{service.upper()}_URL")) and (at := urlsplit(told)).port:
+        return f"{at.scheme}://{at.hostname}:{at.port + ADMIN}"
     found = known()
     if setting(service) in environment or found is None or f"{service}_admin" not in found.addresses:
         return f"http://127.0.0.1:{Ports.from_environment(environment).of(service) + ADMIN}"

@@ -23,9 +23,10 @@ def listed(limit: int) -> Table:
     """What a person may settle, with what is known of each."""
     rows: Sequence[dict[str, Any]] = ask("dispatch", "GET", "/v1/unknown", params={"limit": limit})
     shown = Table(box=None, pad_edge=False, header_style=FAINT)
-    columns = ("message_key", "customer", "journey", "channel", "state", "reason", "updated_at")
+    columns = ("message_key", "customer", "journey", "channel", "state", "reason", "at")
     for name in columns:
-        shown.add_column(name.replace("_", " "), overflow="fold")
+        whole = name == "message_key"  # to be copied
+        shown.add_column(name.replace("_", " "), overflow="fold", no_wrap=whole, min_width=36 if whole else None)
     for row in rows:
         shown.add_row(*(Text(str(row.get(name) or "")) for name in columns))
     return shown

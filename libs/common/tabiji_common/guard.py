@@ -138,8 +138,8 @@ class Keys:
                     self._pool = await self._connect()
                 return await question(self._pool)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-            if not is_transient(error):
-                raise
+            if not is_transient(error):  # a wrong password, say: nobody gets in until somebody mends it
+                log.warning("operator_keys_unreadable", error=repr(error))
             self._away_until = self.clock.elapsed() + 1  # those who wait are told at once
             raise Away from error
 

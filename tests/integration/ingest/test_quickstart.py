@@ -1,6 +1,7 @@
 """The quickstart pages do what they say: every snippet is run against a real ingest, and its events are in the log."""
 
 import base64
+import json
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGES = ("quickstart.md", "quickstart.ja.md")
 HERE = "http://127.0.0.1:8010"
 OTHERS = ("8020", "8030")  # ports of services that this suite does not start; their routes are tried in their own
+PAID = {"order_id": "o-9", "total": 1980, "currency": "JPY"}
 BROWSER = """
 globalThis.localStorage = {}
 const to = globalThis.fetch
@@ -73,6 +75,17 @@ def test_by_curl_and_as_cloudevents(page: str, door: House, tmp_path: Path) -> N
         assert '"success":true' in run(["sh", "-c", text.replace(HERE, door.url)], door, tmp_path)
     assert keys_of(door, "consent_given") == {"demo:c-1"}
     assert "demo:c-1" in keys_of(door, "order_completed") & keys_of(door, "order_shipped")
+
+
+def test_the_newest_records_of_a_topic_are_shown(door: House, tmp_path: Path) -> None:
+    door.post("/v1/track", {"userId": "c-9", "event": "Order Completed", "properties": PAID}).raise_for_status()
+    where = {"TABIJI_KAFKA_BOOTSTRAP": door.settings.kafka_bootstrap, "TABIJI_TOPIC_PREFIX": door.settings.topic_prefix}
+    words = [sys.executable, "-m", "tabiji_cli", "topics", "--limit", "1", "--read"]
+    (line,) = run([*words, "events.purchase.v1"], door, tmp_path, **where).splitlines()
+    told = json.loads(line)
+    assert (told["key"], told["ce_type"], told["value"]["order_id"]) == ("demo:c-9", "order_completed", "o-9")
+    with pytest.raises(AssertionError, match="there is no topic"):
+        run([*words, "no.such.topic"], door, tmp_path, **where)
 
 
 def test_by_segments_client_for_python(page: str, door: House, tmp_path: Path) -> None:

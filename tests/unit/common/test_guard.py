@@ -153,7 +153,9 @@ async def test_a_key_is_asked_about_once_in_a_while_and_a_revoked_one_is_shut_ou
     assert (await door.ask("GET", "/v1/things", "key-read")).status_code == 401
 
 
-@pytest.mark.parametrize("error", [OSError(), TimeoutError(), asyncpg.CannotConnectNowError()])
+@pytest.mark.parametrize(
+    "error", [OSError(), TimeoutError(), asyncpg.CannotConnectNowError(), asyncpg.InvalidPasswordError()]
+)
 async def test_a_database_that_is_away_is_503_and_not_a_wrong_key(error: Exception) -> None:
     door = Door()
     door.rows.error = error
