@@ -35,8 +35,7 @@ WORDS = {
     "nav.health.short": ("稼働状況", "Health"),
     "login.title": ("ログイン", "Log in"),
     "login.lead": (
-        "オペレーターキーを入力してください。Tabiji を起動した端末に表示されています。"
-        "なければ、運用の担当者から受け取ってください。",
+        "オペレーターキーを入力してください。Tabiji を起動した端末に表示されます。なければ運用担当者へ。",
         "Enter your operator key. The terminal that started Tabiji shows one; else ask whoever runs it.",
     ),
     "login.key": ("オペレーターキー", "Operator key"),
