@@ -109,12 +109,13 @@ async def stop_round(yard: System, service: str, point: str, number: int) -> Non
     What is acked is noted late, so that the stop finds some of it.
     """
     hits = times(yard, point)
-    for attempt in range(8):
+    for attempt in range(12):
         before = yard.supervisor.restarts(service)
         await yard.arm(service, point, "kill@1;runtime.publish.before_mark=sleep:0.5")
         loading = asyncio.create_task(yard.load(f"s{number}x{attempt}"))
         while not (loading.done() or await yard.rows(f"SELECT FROM {service}.outbox WHERE NOT held LIMIT 1")):
             await asyncio.sleep(0.005)
+        await asyncio.sleep(attempt % 4 / 10)  # acked by then, and not noted yet
         yard.supervisor.signal(service, signal.SIGTERM)
         assert await yard.died(service, before), f"{service} did not stop"
         await loading
