@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,8 @@ async def stop_round(yard: System, service: str, point: str, number: int) -> Non
         before = yard.supervisor.restarts(service)
         await yard.arm(service, point, "kill@1;runtime.publish.before_mark=sleep:0.5")
         loading = asyncio.create_task(yard.load(f"s{number}x{attempt}"))
-        while not (loading.done() or await yard.rows(f"SELECT FROM {service}.outbox WHERE NOT held LIMIT 1")):
+        until = time.monotonic() + 10  # its turns may lie well behind the load
+        while time.monotonic() < until and not await yard.rows(f"SELECT FROM {service}.outbox WHERE NOT held LIMIT 1"):
             await asyncio.sleep(0.005)
         await asyncio.sleep(attempt % 4 / 10)  # acked by then, and not noted yet
         yard.supervisor.signal(service, signal.SIGTERM)
