@@ -1,13 +1,19 @@
 """Yards of toys on the shared broker and database."""
 
+import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tabiji_common.postgres import connect_pool, migrate
 from tests.conformance.harness import Stories, Yard, yard
 from tests.conformance.zygote import Zygote
+
+PoolStory = Callable[[Any], Awaitable[None]]
+Told = Callable[[PoolStory], None]
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +36,21 @@ def toys(kafka: Any, database: str, topic_prefix: str, zygote: Zygote) -> Iterat
 def stories(kafka: Any, postgres: Any, zygote: Zygote) -> Stories:
     """Tells several stories at once."""
     return Stories(kafka, postgres, zygote)
+
+
+@pytest.fixture
+def told(database: str) -> Told:
+    """Tells a story with a pool on a fresh schema."""
+
+    async def tell(story: PoolStory) -> None:
+        pool = await connect_pool(database, "toy")
+        try:
+            await story(pool)
+        finally:
+            await pool.close()
+
+    def told(story: PoolStory) -> None:
+        migrate(database, "toy", Path(__file__).parent / "toy_migrations")
+        asyncio.run(tell(story))
+
+    return told

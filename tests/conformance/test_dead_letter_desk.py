@@ -1,9 +1,8 @@
 """The table of dead letters on the real database: which are asked for first, and which go once they are of no use."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,37 +14,18 @@ from tabiji_common.clock import LiveClock
 from tabiji_common.commands import Replay
 from tabiji_common.kafka.dead_letters import ID_REUSED, keep, sweep
 from tabiji_common.kafka.turn import Received
-from tabiji_common.postgres import connect_pool, migrate
 from tabiji_common.topics import ANALYTICS_HANDOVERS, JOURNEY_COMMANDS, PAGE_VIEWS, PURCHASES, Mode, Record
 from tabiji_common.web import install_errors
+from tests.conformance.conftest import Told
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 INBOX = (PURCHASES.name, PAGE_VIEWS.name)
-Story = Callable[[Any], Awaitable[None]]
 
 
 class Noon(LiveClock):
     def now(self) -> datetime:
         return NOW
-
-
-@pytest.fixture
-def told(database: str) -> Callable[[Story], None]:
-    """Tells a story with a pool on a fresh schema."""
-
-    async def tell(story: Story) -> None:
-        pool = await connect_pool(database, "toy")
-        try:
-            await story(pool)
-        finally:
-            await pool.close()
-
-    def told(story: Story) -> None:
-        migrate(database, "toy", Path(__file__).parent / "toy_migrations")
-        asyncio.run(tell(story))
-
-    return told
 
 
 def letter(n: int, came: datetime, topic: str = PURCHASES.name, day: date | None = None, fault: str = "") -> Received:
@@ -71,7 +51,7 @@ def desk(pool: Any, asked: list[Sequence[Record[Any]]]) -> httpx.AsyncClient:
 
 
 def test_of_more_than_one_answer_holds_the_oldest_go_first_and_what_cannot_go_keeps_none_back(
-    told: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
+    told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A customer's older record must not be applied after its newer one because of where an answer ends."""
     monkeypatch.setattr(desks, "MOST", 2)
@@ -97,7 +77,7 @@ def test_of_more_than_one_answer_holds_the_oldest_go_first_and_what_cannot_go_ke
 
 
 def test_what_no_replay_can_use_goes_with_the_inboxs_window_and_what_one_can_use_stays(
-    told: Callable[[Story], None],
+    told: Told,
 ) -> None:
     async def story(pool: Any) -> None:
         handover = ANALYTICS_HANDOVERS.name
@@ -116,7 +96,7 @@ def test_what_no_replay_can_use_goes_with_the_inboxs_window_and_what_one_can_use
     told(story)
 
 
-def test_what_the_database_cannot_be_asked_for_is_refused(told: Callable[[Story], None]) -> None:
+def test_what_the_database_cannot_be_asked_for_is_refused(told: Told) -> None:
     async def story(pool: Any) -> None:
         async with desk(pool, []) as http:
             statuses = [

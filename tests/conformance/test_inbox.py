@@ -1,9 +1,7 @@
 """The inbox's upkeep on the real database, with dates set by hand."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -14,11 +12,10 @@ from tabiji_common.clock_guard import ClockGuard
 from tabiji_common.kafka import inbox
 from tabiji_common.kafka.inbox import BATCH, KEPT, keep_up, upkeep
 from tabiji_common.metrics import INBOX_MISSING
-from tabiji_common.postgres import connect_pool, migrate
+from tests.conformance.conftest import Told
 
 TODAY = date(2026, 3, 10)
 DAY = timedelta(days=1)
-Story = Callable[[Any], Awaitable[None]]
 
 
 class Wall(LiveClock):
@@ -31,24 +28,6 @@ class Wall(LiveClock):
 
     def elapsed(self) -> float:
         return 100.0
-
-
-@pytest.fixture
-def told(database: str) -> Callable[[Story], None]:
-    """Tells a story with a pool on a fresh schema."""
-
-    async def tell(story: Story) -> None:
-        pool = await connect_pool(database, "toy")
-        try:
-            await story(pool)
-        finally:
-            await pool.close()
-
-    def told(story: Story) -> None:
-        migrate(database, "toy", Path(__file__).parent / "toy_migrations")
-        asyncio.run(tell(story))
-
-    return told
 
 
 async def put(pool: Any, table: str, day: date, count: int = 1) -> None:
@@ -75,7 +54,7 @@ async def partitions(pool: Any, table: str) -> list[str]:
     return [row["relname"] for row in rows]
 
 
-def test_days_about_to_come_get_partitions_of_their_own_ahead(told: Callable[[Story], None]) -> None:
+def test_days_about_to_come_get_partitions_of_their_own_ahead(told: Told) -> None:
     async def story(pool: Any) -> None:
         assert await upkeep(pool, "toy", TODAY)
         for table in ("inbox", "inbox_page_view"):
@@ -90,7 +69,7 @@ def test_days_about_to_come_get_partitions_of_their_own_ahead(told: Callable[[St
 
 
 def test_identities_that_came_before_their_partition_move_into_it_and_still_drop_repeats(
-    told: Callable[[Story], None],
+    told: Told,
 ) -> None:
     async def story(pool: Any) -> None:
         await put(pool, "inbox", TODAY, 3)
@@ -102,7 +81,7 @@ def test_identities_that_came_before_their_partition_move_into_it_and_still_drop
     told(story)
 
 
-def test_days_beyond_the_window_are_dropped_page_views_sooner(told: Callable[[Story], None]) -> None:
+def test_days_beyond_the_window_are_dropped_page_views_sooner(told: Told) -> None:
     async def story(pool: Any) -> None:
         await upkeep(pool, "toy", TODAY)
         for table in ("inbox", "inbox_page_view"):
@@ -122,7 +101,7 @@ def test_days_beyond_the_window_are_dropped_page_views_sooner(told: Callable[[St
     told(story)
 
 
-def test_old_identities_without_a_partition_go_too_in_batches(told: Callable[[Story], None]) -> None:
+def test_old_identities_without_a_partition_go_too_in_batches(told: Told) -> None:
     async def story(pool: Any) -> None:
         await put(pool, "inbox", TODAY - 46 * DAY, 2 * BATCH + 10)
         await put(pool, "inbox", TODAY - 45 * DAY, 5)
@@ -134,7 +113,7 @@ def test_old_identities_without_a_partition_go_too_in_batches(told: Callable[[St
     told(story)
 
 
-def test_a_clock_alone_drops_nothing(told: Callable[[Story], None]) -> None:
+def test_a_clock_alone_drops_nothing(told: Told) -> None:
     async def story(pool: Any) -> None:
         await upkeep(pool, "toy", TODAY)
         for table in KEPT:
@@ -148,7 +127,7 @@ def test_a_clock_alone_drops_nothing(told: Callable[[Story], None]) -> None:
 
 
 def test_while_the_clock_is_not_believed_nothing_is_dropped_and_days_are_made_at_the_machines_pace(
-    told: Callable[[Story], None],
+    told: Told,
 ) -> None:
     async def story(pool: Any) -> None:
         clock = Wall()
@@ -172,7 +151,7 @@ def test_while_the_clock_is_not_believed_nothing_is_dropped_and_days_are_made_at
 
 
 def test_an_upkeep_that_does_not_get_through_is_seen_and_tried_again(
-    told: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
+    told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where the default partition is too large for the statement timeout."""
     missing = INBOX_MISSING.labels("toy")._value.get
@@ -193,7 +172,7 @@ def test_an_upkeep_that_does_not_get_through_is_seen_and_tried_again(
     told(story)
 
 
-def test_of_several_processes_one_does_it(told: Callable[[Story], None]) -> None:
+def test_of_several_processes_one_does_it(told: Told) -> None:
     async def story(pool: Any) -> None:
         done = await asyncio.gather(*(upkeep(pool, "toy", TODAY) for _ in range(4)))
         assert any(done)
@@ -206,7 +185,7 @@ def test_of_several_processes_one_does_it(told: Callable[[Story], None]) -> None
     told(story)
 
 
-def test_turns_go_on_while_partitions_come_and_go(told: Callable[[Story], None]) -> None:
+def test_turns_go_on_while_partitions_come_and_go(told: Told) -> None:
     async def story(pool: Any) -> None:
         async def insert() -> int:
             for n in range(200):
