@@ -2,11 +2,13 @@
 
 import asyncio
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
 import pytest
 
+from tabiji_common import hourly
 from tabiji_common.clock import LiveClock
 from tabiji_common.clock_guard import ClockGuard
 from tabiji_common.kafka import inbox
@@ -28,6 +30,11 @@ class Wall(LiveClock):
 
     def elapsed(self) -> float:
         return 100.0
+
+
+async def kept(pool: Any, guard: ClockGuard) -> None:
+    """The upkeep as a service runs it."""
+    await hourly.hourly("inbox_upkeep", guard, partial(keep_up, pool, "toy"))
 
 
 async def put(pool: Any, table: str, day: date, count: int = 1) -> None:
@@ -135,14 +142,14 @@ def test_while_the_clock_is_not_believed_nothing_is_dropped_and_days_are_made_at
         await put(pool, "inbox", TODAY - 46 * DAY)
         await put(pool, "inbox", TODAY + 2 * DAY)
         clock.ahead = 2 * DAY
-        keeping = asyncio.create_task(keep_up(pool, guard, "toy"))
+        keeping = asyncio.create_task(kept(pool, guard))
         while len(await partitions(pool, "inbox_page_view")) < 5:
             await asyncio.sleep(0.05)
         keeping.cancel()
         assert await partitions(pool, "inbox") == [*(f"inbox_202603{n:02}" for n in (9, 10, 11, 12)), "inbox_rest"]
         assert await where(pool, "inbox") == {"inbox_20260312": 1, "inbox_rest": 1}
         guard.accept()
-        keeping = asyncio.create_task(keep_up(pool, guard, "toy"))
+        keeping = asyncio.create_task(kept(pool, guard))
         while "inbox_rest" in await where(pool, "inbox"):
             await asyncio.sleep(0.05)
         keeping.cancel()
@@ -155,12 +162,12 @@ def test_an_upkeep_that_does_not_get_through_is_seen_and_tried_again(
 ) -> None:
     """As where the default partition is too large for the statement timeout."""
     missing = INBOX_MISSING.labels("toy")._value.get
-    monkeypatch.setattr(inbox, "AGAIN", 0.1)
+    monkeypatch.setattr(hourly, "AGAIN", 0.1)
 
     async def story(pool: Any) -> None:
         async with pool.acquire() as holder, holder.transaction():
             await holder.execute("LOCK TABLE inbox_rest IN ACCESS SHARE MODE")
-            keeping = asyncio.create_task(keep_up(pool, ClockGuard(Wall()), "toy"))
+            keeping = asyncio.create_task(kept(pool, ClockGuard(Wall())))
             while missing() == 0:
                 await asyncio.sleep(0.05)
             assert missing() == 2 * len(inbox.DAYS)

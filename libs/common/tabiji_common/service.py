@@ -12,6 +12,7 @@ import gc
 import ipaddress
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar, overload
 
@@ -26,6 +27,7 @@ from tabiji_common.commands import SendCommand
 from tabiji_common.counted import Counted
 from tabiji_common.errors import Misconfigured
 from tabiji_common.events import CustomerEvent, EngagementEvent, PageViewEvent, PurchaseEvent
+from tabiji_common.hourly import hourly
 from tabiji_common.http import BoundedProtocol
 from tabiji_common.kafka import dead_letters
 from tabiji_common.kafka import inbox as inbox_upkeep
@@ -135,10 +137,11 @@ class Service:
         )
         guard = self.loop.timers.guard
         if not self.clock.simulated:
-            names = self._stateful[1]
-            self.background(lambda: dead_letters.keep_up(self.pool, guard, names))
+            sweep = partial(dead_letters.keep_up, self.pool, self._stateful[1])
+            self.background(partial(hourly, "dead_letters_sweep", guard, sweep))
             if inbox:
-                self.background(lambda: inbox_upkeep.keep_up(self.pool, guard, self.name))
+                upkeep = partial(inbox_upkeep.keep_up, self.pool, self.name)
+                self.background(partial(hourly, "inbox_upkeep", guard, upkeep))
 
     def http(self, app: FastAPI, needs: guard.Needs = guard.needs) -> None:
         """Serve ``app`` on the service's port, to those whose operator key has the scope that ``needs`` says."""

@@ -8,7 +8,6 @@ command's place, where it goes through inbox and fold as any other, and says in 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
@@ -16,17 +15,14 @@ from typing import Any
 
 import asyncpg
 
-from tabiji_common.clock_guard import ClockGuard
+from tabiji_common.clock_guard import Believed
 from tabiji_common.commands import TakesBack
 from tabiji_common.events import Erased
 from tabiji_common.kafka import parking
-from tabiji_common.kafka.inbox import AGAIN, BATCH, DAY, EVERY, KEPT
+from tabiji_common.kafka.inbox import BATCH, DAY, KEPT
 from tabiji_common.kafka.turn import Received
-from tabiji_common.logs import logger
-from tabiji_common.postgres import Connection, is_transient
+from tabiji_common.postgres import Connection
 from tabiji_common.topics import PAGE_VIEWS, derived_id
-
-log = logger(__name__)
 
 ID_REUSED = "id_reused: the same id came with another body"
 FORGOTTEN = "older than what the inbox remembers: whether it was applied cannot be known"
@@ -135,20 +131,11 @@ def too_old(back: Sequence[Received], inbox: Collection[str], now: datetime) -> 
     ]
 
 
-async def keep_up(pool: asyncpg.Pool[Any], guard: ClockGuard, inbox: Collection[str]) -> None:
-    """Every hour, for the life of the process: delete what no replay can use; not while the clock is not believed."""
-    while True:
-        try:
-            believed = guard.look()
-            if not believed.leapt:
-                await sweep(pool, believed.now, inbox)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            log.warning("dead_letters_sweep_retried", error=repr(error))
-            await asyncio.sleep(AGAIN)
-        else:
-            await asyncio.sleep(EVERY)
+async def keep_up(pool: asyncpg.Pool[Any], inbox: Collection[str], believed: Believed) -> bool:
+    """The hour's work: delete what no replay can use; not while the clock is not believed."""
+    if not believed.leapt:
+        await sweep(pool, believed.now, inbox)
+    return True
 
 
 async def sweep(pool: asyncpg.Pool[Any], now: datetime, inbox: Collection[str]) -> int:

@@ -6,49 +6,36 @@ too. No clock drops anything by itself: age is counted from the newest day of wh
 
 from __future__ import annotations
 
-import asyncio
 from datetime import date, timedelta
 from typing import Any
 
 import asyncpg
 
-from tabiji_common.clock_guard import ClockGuard
+from tabiji_common.clock_guard import Believed
 from tabiji_common.failpoints import Failpoint
-from tabiji_common.logs import logger
 from tabiji_common.metrics import INBOX_MISSING
-from tabiji_common.postgres import Connection, is_transient
+from tabiji_common.postgres import Connection
 
-log = logger(__name__)
 CREATED = Failpoint("runtime.inbox.created", "a day's partition is filled and attached, not committed")
 DROPPED = Failpoint("runtime.inbox.dropped", "a day's partition is dropped and committed, older ones still stand")
 KEPT = {"inbox": timedelta(days=45), "inbox_page_view": timedelta(days=7)}
 DAYS = range(-1, 3)  # yesterday to the day after tomorrow
-EVERY = 3600.0
-AGAIN = 60.0
 BATCH = 5000
 DAY = timedelta(days=1)
 
 
-async def keep_up(pool: asyncpg.Pool[Any], guard: ClockGuard, schema: str) -> None:
-    """Every hour, for the life of the process; of several processes one does it.
+async def keep_up(pool: asyncpg.Pool[Any], schema: str, believed: Believed) -> bool:
+    """The hour's work, done by one of several processes; whether every day about to come has its partitions.
 
     Attaching a day reads the whole default partition, which may take longer than a statement is allowed to: then all
     days stay in there, nothing is lost, and ``tabiji_runtime_inbox_missing_partitions`` says so.
     """
-    while True:
-        missing = -1
-        try:
-            believed = guard.look()
-            today = believed.now.date()
-            try:
-                await upkeep(pool, schema, today, drop=not believed.leapt)
-            finally:
-                missing = await show_missing(pool, schema, today)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            log.warning("inbox_upkeep_retried", error=repr(error), missing=missing)
-        await asyncio.sleep(AGAIN if missing else EVERY)
+    today = believed.now.date()
+    try:
+        await upkeep(pool, schema, today, drop=not believed.leapt)
+    finally:
+        missing = await show_missing(pool, schema, today)
+    return missing == 0
 
 
 async def show_missing(pool: asyncpg.Pool[Any], schema: str, today: date) -> int:
