@@ -177,8 +177,8 @@ class Yard:
     async def published(self, topic: str) -> list[tuple[str, dict[str, str], bytes]]:
         return await ledgers.published(self.settings, topic)
 
-    async def check(self, sent: list[Record[Any]], *, answered: bool = True) -> None:
-        await ledgers.check(self.settings, sent, answered=answered)
+    async def check(self, sent: list[Record[Any]], *, answered: bool = True, anew: bool = False) -> None:
+        await ledgers.check(self.settings, sent, answered=answered, anew=anew)
 
     async def compare(self, sent: list[Record[Any]], *, inbox: bool = True) -> ledgers.Found:
         return await ledgers.compare(self.settings, sent, inbox=inbox)

@@ -56,10 +56,14 @@ class Found:
     answers_inverted: int
 
 
-async def compare(settings: Settings, sent: list[Record[Any]], *, answered: bool = True, inbox: bool = True) -> Found:
+async def compare(
+    settings: Settings, sent: list[Record[Any]], *, answered: bool = True, inbox: bool = True, anew: bool = False
+) -> Found:
     """Every event applied once, in order of append for each customer and topic; every answer published, in order.
 
     Without an inbox an append whose ack was lost, and which the client tried again, is two records: each counts once.
+    What was applied ``anew`` may have met the topics' records in another order than when it was answered at first:
+    then answers are in order for each customer and topic.
     """
     applied = await rows(settings, "SELECT key, id, topic, position FROM applied ORDER BY seq")
     ids = [row["id"] for row in applied]
@@ -72,7 +76,7 @@ async def compare(settings: Settings, sent: list[Record[Any]], *, answered: bool
         inversions += row["position"] < last[at]
         last[at] = max(last[at], row["position"])
     tally = await rows(settings, "SELECT coalesce(sum(n), 0)::int AS n FROM tally")
-    lost, inverted = await _answers(settings, applied, len(sent)) if answered else (0, 0)
+    lost, inverted = await _answers(settings, applied, len(sent), anew=anew) if answered else (0, 0)
     once = {(row["key"], row["topic"], row["position"]) for row in applied}
     return Found(
         len(sent),
@@ -85,9 +89,9 @@ async def compare(settings: Settings, sent: list[Record[Any]], *, answered: bool
     )
 
 
-async def check(settings: Settings, sent: list[Record[Any]], *, answered: bool = True) -> None:
+async def check(settings: Settings, sent: list[Record[Any]], *, answered: bool = True, anew: bool = False) -> None:
     """Raise where anything is not as ``compare`` says it has to be."""
-    found = await compare(settings, sent, answered=answered)
+    found = await compare(settings, sent, answered=answered, anew=anew)
     assert not found.doubled, f"{found.doubled} applied twice"
     assert not found.lost, f"{found.lost} lost"
     assert not found.inversions, f"inversion of {found.inversions}"
@@ -96,18 +100,19 @@ async def check(settings: Settings, sent: list[Record[Any]], *, answered: bool =
     assert not found.answers_inverted, f"answers to {found.answers_inverted} customers are out of order"
 
 
-async def _answers(settings: Settings, applied: list[Any], count: int) -> tuple[int, int]:
+async def _answers(settings: Settings, applied: list[Any], count: int, *, anew: bool) -> tuple[int, int]:
     """(answers lost, customers whose answers are out of order). Repeats are allowed on the wire: receivers drop them.
 
-    First seen, the answers of a customer are in the order in which its events were applied.
+    First seen, the answers of a customer (``anew``: and topic) are in the order in which its events were applied.
     """
-    first: dict[str, list[str]] = defaultdict(list)
+    place = {row["id"]: (n, row["topic"] if anew else "") for n, row in enumerate(applied)}
+    first: dict[tuple[str, str], list[int]] = defaultdict(list)
     seen: set[str] = set()
     for key, headers, value in await published(settings, "journey.transition.v1"):
         if headers["ce_id"] not in seen:
             seen.add(headers["ce_id"])
-            first[key].append(json.loads(value)["enrollment"])
+            number, topic = place.get(json.loads(value)["enrollment"], (-1, ""))
+            first[key, topic].append(number)
     sends = {headers["ce_id"] for _, headers, _ in await published(settings, "dispatch.send.v1")}
-    order = {row["id"]: n for n, row in enumerate(applied)}
-    numbers = [[order.get(enrollment, -1) for enrollment in enrollments] for enrollments in first.values()]
-    return count - len(seen | sends), sum(mine != sorted(mine) for mine in numbers)
+    inverted = {key for (key, _), numbers in first.items() if numbers != sorted(numbers)}
+    return count - len(seen | sends), len(inverted)

@@ -106,7 +106,7 @@ def test_a_database_that_lost_turns_holds_timers_and_events_are_applied_anew(
         await until(lambda: "database_went_back" in living.log.read_text(), "nobody noticed")
         await toys.settle()
         assert set(await fired(toys)) == {"w:early"}, "a lost timer fired again without a person"
-        await toys.check([*load(600), event(8000, "early"), event(8001, "lost")])
+        await toys.check([*load(600), event(8000, "early"), event(8001, "lost")], anew=True)
         await held_until_released_with_lost(toys, living, before)
 
     asyncio.run(story())
