@@ -130,6 +130,8 @@ def test_keys_of_both_kinds_are_made_rotated_and_revoked_on_the_command_line(
     assert desk(ingest, "GET", "/v1/keys", mine).status_code == 200
     with pytest.raises(keyring.KeysFailed, match="revoke it first"):
         keyring.create("hanako", "read", "demo")
+    with pytest.raises(keyring.KeysFailed, match=r"Make another .* --scope admin.*tabiji keys revoke hanako"):
+        keyring.rotate("hanako", timedelta(0))
     with pytest.raises(keyring.KeysFailed, match="is one of read, operate"):
         keyring.create("taro", "everything", "demo")
     first = keyring.create("web shop", "live", "demo")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import psutil
 
+from tabiji_cli.services import CONSOLE, PROCESSES, has_api
 from tabiji_cli.stack.errors import HomeInUse
 from tabiji_cli.stack.home import HOME_SETTING, HomeLock
-from tabiji_cli.stack.ports import LOOPBACK, told
+from tabiji_cli.stack.ports import ADMIN, LOOPBACK, told
 
 LOCKS = ("postgres.lock", "supervisor.lock", "kafka/lock")  # in the order in which a start takes them
-_SERVICE = re.compile(r"tabiji_(ingest|journey|dispatch|analytics|console)")
+_SERVICE = re.compile(rf"tabiji_({'|'.join(PROCESSES)})")
 
 
 def require_unused(home: Path) -> None:
@@ -27,17 +28,27 @@ def _said(home: Path, pid: str) -> str:
         return f"another process runs {home}; end it first, or choose another folder with {HOME_SETTING}"
     lines = [f"Tabiji runs here already ({home}): {told(int(pid))}"]
     if urls := _urls(int(pid)):
-        lines.append("  look at it:    " + f"\n{' ' * 17}".join(f"{url}/docs" for url in urls))
+        lines.append("  look at it:    " + f"\n{' ' * 17}".join(urls))
     lines.append(f"  end it:        Ctrl-C in its terminal, or kill -INT {pid}")
     lines.append(f"  a second one:  another folder with {HOME_SETTING}, and ports with TABIJI_…_PORT")
     return "\n".join(lines)
 
 
 def _urls(pid: int) -> list[str]:
-    """Where the services that this process started answer; empty where that cannot be seen."""
+    """Where to look at the services that this process started; empty where that cannot be seen."""
     try:
         children = psutil.Process(pid).children(recursive=True)
-        services = [child for child in children if any(map(_SERVICE.fullmatch, child.cmdline()))]
-        return [f"http://{LOOPBACK}:{child.environ()['TABIJI_PORT']}" for child in services]
+        found = [
+            (name[1], child) for child in children for word in child.cmdline() if (name := _SERVICE.fullmatch(word))
+        ]
+        ports = {service: int(child.environ()["TABIJI_PORT"]) for service, child in found}
+        return [_page(service, ports[service]) for service in sorted(ports, key=lambda one: ports[one])]
     except (psutil.Error, KeyError):
         return []
+
+
+def _page(service: str, port: int) -> str:
+    """What a service has for people: the console its pages, an API its documents, any other its readiness."""
+    if not has_api(service):
+        return f"http://{LOOPBACK}:{port + ADMIN}/readyz"
+    return f"http://{LOOPBACK}:{port}{'/' if service == CONSOLE else '/docs'}"

@@ -106,8 +106,19 @@ async def _rotate(which: str, grace: timedelta) -> dict[str, Any]:
     async with _database() as pool, _act(pool, f"rotate write key {which}"):
         made = await WriteKeyDesk(pool, CLOCK).rotate(which, grace)
         if made is None:
-            raise KeysFailed(f"no open write key has the id {which}; tabiji keys list shows them")
+            found = next((row for row in await operators.listed(pool) if row["name"] == which), None)
+            raise KeysFailed(_not_rotated(which, found["scope"] if found else None))
         return made
+
+
+def _not_rotated(which: str, scope: str | None) -> str:
+    """Why there is no open write key of that id, and what to do."""
+    if scope is None:
+        return f"no open write key has the id {which}; tabiji keys list shows them"
+    return (
+        f"{which} is an operator key, and only write keys are rotated. Make another (tabiji keys create NEW-NAME"
+        f" --scope {scope}), use that one, then shut this one out (tabiji keys revoke {which})"
+    )
 
 
 async def _listed() -> tuple[Sequence[Sequence[str]], Sequence[Sequence[str]]]:

@@ -10,10 +10,8 @@ import hashlib
 import hmac
 import os
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 
 import httpx
 
@@ -21,12 +19,12 @@ from tabiji_cli.local import Say, Stack
 from tabiji_cli.services import CONSOLE, PROCESSES, SERVICES, create_topics
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import project_root
+from tabiji_cli.stack.patience import Patience
 from tabiji_cli.stack.ports import ADMIN, LOOPBACK, free_port, require_free
 from tabiji_cli.stack.supervisor import Supervisor
 from tabiji_common.errors import Retry
 from tabiji_common.settings import Settings
 
-READY_WITHIN = 60.0
 DEATHS = 3  # of a service that is not ready yet: it will not become so
 
 
@@ -136,14 +134,14 @@ class Installation:
         )
 
 
-async def make_topics(installation: Installation) -> list[str]:
+async def make_topics(installation: Installation, say: Say = lambda _line: None) -> list[str]:
     """Create the topics that are missing; a broker that is still electing itself is asked again."""
-    until = time.monotonic() + READY_WITHIN
+    patience = Patience(say)
     while True:
         try:
             return await create_topics(installation.settings())
         except Retry:
-            if time.monotonic() > until:
+            if not patience.lasts("the topics cannot be made yet"):
                 raise
             await asyncio.sleep(0.2)
 
@@ -163,19 +161,19 @@ async def ready(
 ) -> None:
     """Wait until every service says that it is ready; ``say`` hears of each, with the seconds it took.
 
-    Raises ``StackError`` with the end of its log where one dies again and again, or is not ready in a minute.
+    Raises ``StackError`` with what it wrote where one dies again and again, or lives and is not ready in five minutes.
     """
-    begun = time.monotonic()
-    until = begun + READY_WITHIN
+    patience = Patience(say)
     for name in names:
         while answer := await _is_ready(client, installation.admin(name)):
             deaths = stack.supervisor.restarts(name)
-            if deaths >= DEATHS or time.monotonic() > until:
-                why = f"died {deaths} times" if deaths >= DEATHS else f"not ready in {READY_WITHIN:.0f} s, {answer}"
-                raise StackError(f"{name}: {why}:\n{tail(stack.logs / f'{name}.log')}")
+            lasts = patience.lasts(f"{name} is not ready yet ({answer})")
+            if deaths >= DEATHS or not lasts:
+                why = f"died {deaths} times" if deaths >= DEATHS else f"not ready in {patience.seconds:.0f} s, {answer}"
+                raise StackError(f"{name}: {why}:\n{stack.supervisor.tail(name)}")
             await asyncio.sleep(0.05)
         has = "is" if name == CONSOLE else "has its schema and is"
-        say(f"{name} {has} ready on {installation.ports.of(name)}: {time.monotonic() - begun:.1f} s")
+        say(f"{name} {has} ready on {installation.ports.of(name)}: {patience.seconds:.1f} s")
 
 
 async def _is_ready(client: httpx.AsyncClient, admin: str) -> str:
@@ -183,11 +181,5 @@ async def _is_ready(client: httpx.AsyncClient, admin: str) -> str:
     try:
         answer = await client.get(f"{admin}/readyz")
     except httpx.TransportError as error:
-        return repr(error)
+        return f"no answer: {type(error).__name__}"
     return "" if answer.status_code == 200 else f"{answer.status_code} {answer.text[:200]}"
-
-
-def tail(log: Path, lines: int = 15) -> str:
-    """The end of a log, or nothing where there is none."""
-    text = log.read_text("utf-8", errors="replace") if log.exists() else ""
-    return "\n".join(text.splitlines()[-lines:])

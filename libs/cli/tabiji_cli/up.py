@@ -59,7 +59,7 @@ async def _up(running: Stack, ports: Ports, console: Console, say: Say, *, json:
     dsn = await asyncio.to_thread(running.postgres.create_database, DATABASE)
     installation = Installation(dsn, running.kafka.bootstrap, made.secret, ports)
     begun = time.monotonic()
-    topics = await make_topics(installation)
+    topics = await make_topics(installation, say)
     say(f"{len(topics)} topics made: {time.monotonic() - begun:.1f} s")
     letters = Letters(running.home / "mails")
     sink = Mailbox(Ledger(running.home / "mail.jsonl"), LiveClock().now, "sink", letters)

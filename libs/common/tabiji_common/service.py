@@ -11,6 +11,7 @@ import contextlib
 import gc
 import ipaddress
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from tabiji_common import admin, examples, failpoints, guard, logs, operators
+from tabiji_common import admin, examples, failpoints, guard, listening, logs, operators
 from tabiji_common.clock import Clock, LiveClock, SteppedClock
 from tabiji_common.commands import SendCommand
 from tabiji_common.counted import Counted
@@ -166,13 +167,16 @@ class Service:
         return Cluster.of(self.settings)
 
     def run(self, build: Build | None = None) -> None:
-        """Block until SIGTERM or SIGINT; ends cleanly, or raises what stopped it."""
+        """Block until SIGTERM or SIGINT; ends cleanly, or raises what stopped it; a taken port is told in one line."""
         logs.configure(self.name, self.settings.log_level)
         failpoints.arm()
         self._refuse_public_address()
         if self._scripts is not None:
             migrate(self.settings.postgres_dsn, self.name, self._scripts)
-        uvloop.run(self._run(build))
+        try:
+            uvloop.run(self._run(build))
+        except listening.PortTaken as error:
+            sys.exit(f"{self.name}: {error}")
 
     def _refuse_public_address(self) -> None:
         """A process with test hooks can be killed by whoever reaches it."""
@@ -208,6 +212,7 @@ class Service:
                 await asyncio.wait_for(self.pool.close(), 5)
 
     async def _serve(self) -> None:
+        servers = self._http_servers()
         loops: list[StatelessLoop | Loop] = [
             StatelessLoop(self.name, self.cluster, *pair, self.producer) for pair in self._consumes
         ]
@@ -217,7 +222,6 @@ class Service:
             loops.append(self.loop)
             looping.append(asyncio.ensure_future(self.loop.run(pipeline, inbox=inbox)))
         background = [asyncio.ensure_future(run()) for run in self._background]
-        servers = self._http_servers()
         serving = [asyncio.ensure_future(server.serve()) for server in servers]
         self.ready = True
         announcing = asyncio.ensure_future(self._say_where(servers))
@@ -249,6 +253,7 @@ class Service:
     def _http_servers(self) -> list[uvicorn.Server]:
         secret = self.settings.workspace_secret
         inside = guard.Guard(admin.admin_app(self), self._keys, self.name, needs=admin.needs, unwritten=admin.UNWRITTEN)
+        listening.require_free(self.settings, api=self._app is not None)
         apps = [(inside, self.settings.effective_admin_port)]
         if self._app is not None:
             outside = guard.Guard(self._app, self._keys, self.name, needs=self._needs, secret=secret)

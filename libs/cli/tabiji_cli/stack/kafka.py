@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import logging
 import os
 import signal
 import subprocess
@@ -12,13 +13,15 @@ from pathlib import Path
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import HomeLock, cache_folder, project_root
 from tabiji_cli.stack.jars import kafka_jars
+from tabiji_cli.stack.patience import Patience, Written
 from tabiji_cli.stack.ports import LOOPBACK, free_port, require_free
 from tabiji_cli.stack.probe import broker_answers
 from tabiji_cli.stack.processes import Command, Identity, Register, end, identify, send, spawn
 
+log = logging.getLogger(__name__)
+
 PORT_SETTING = "TABIJI_KAFKA_PORT"
 DEFAULT_PORT = 19092
-READY_WITHIN = 60.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class KafkaServer:
             require_free(self.port, PORT_SETTING)
             properties = self._configure()
             self._format_once(jars, properties)
+            written = Written(self._log)
             self._process = spawn(
                 Command(
                     argv=[*self._java(jars), "kafka.Kafka", str(properties)],
@@ -95,7 +99,7 @@ class KafkaServer:
             )
             self._identity = identify(self._process.pid)
             self._register.add("broker", self._process.pid)
-            self._await_ready(self._process)
+            self._await_ready(self._process, written)
         except BaseException:
             self.kill()
             raise
@@ -180,15 +184,11 @@ class KafkaServer:
         # Kafka refuses ids that begin with a dash, which a command line would take for an option.
         return "T" + base64.urlsafe_b64encode(seed).decode().rstrip("=")[1:]
 
-    def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + READY_WITHIN
+    def _await_ready(self, process: subprocess.Popen[bytes], written: Written) -> None:
+        patience = Patience(log.warning)
         while not broker_answers(self.bootstrap):
             if process.poll() is not None:
-                raise StackError(f"Kafka ended with status {process.returncode}:\n{self._tail()}")
-            if time.monotonic() > deadline:
-                raise StackError(f"Kafka did not answer in {READY_WITHIN:.0f} s:\n{self._tail()}")
+                raise StackError(f"Kafka ended with status {process.returncode}:\n{written.tail()}")
+            if not patience.lasts("Kafka does not answer yet"):
+                raise StackError(f"Kafka did not answer in {patience.seconds:.0f} s:\n{written.tail()}")
             time.sleep(0.1)
-
-    def _tail(self, lines: int = 20) -> str:
-        text = self._log.read_text("utf-8", errors="replace") if self._log.exists() else ""
-        return "\n".join(text.splitlines()[-lines:])

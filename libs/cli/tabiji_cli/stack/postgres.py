@@ -15,6 +15,7 @@ import psutil
 
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import HomeLock, private_temp_folder, short_id, write_secret
+from tabiji_cli.stack.patience import Patience, Written
 from tabiji_cli.stack.ports import LOOPBACK, require_free
 from tabiji_cli.stack.probe import database_answers, execute
 from tabiji_cli.stack.processes import Command, Identity, end, family, identify, spawn
@@ -24,7 +25,6 @@ log = logging.getLogger(__name__)
 
 PORT_SETTING = "TABIJI_POSTGRES_PORT"
 DEFAULT_PORT = 15432
-READY_WITHIN = 60.0
 SUPERUSER = "tabiji"
 
 # One laptop with two cores. Durability is left as it comes: fsync and synchronous_commit are on.
@@ -105,6 +105,7 @@ class PostgresServer:
             self._initialise_once()
             options = [word for item in SETTINGS.items() for word in ("-c", "=".join(item))]
             program = str(reachable_programs(self._user) / "postgres")
+            written = Written(self._log)
             self._process = spawn(
                 Command(
                     argv=[program, "-D", str(self.data), "-p", str(self.port), *options],
@@ -115,7 +116,7 @@ class PostgresServer:
                 )
             )
             self._identity = identify(self._process.pid)
-            self._await_ready(self._process)
+            self._await_ready(self._process, written)
         except BaseException:
             self.kill()
             raise
@@ -241,18 +242,14 @@ class PostgresServer:
         if done.returncode != 0:
             raise StackError(f"initdb failed in {self.data}: {done.stdout}{done.stderr}")
 
-    def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + READY_WITHIN
+    def _await_ready(self, process: subprocess.Popen[bytes], written: Written) -> None:
+        patience = Patience(log.warning)
         while not database_answers(self.dsn()):
             if process.poll() is not None:
-                raise StackError(f"PostgreSQL ended with status {process.returncode}:\n{self._tail()}")
-            if time.monotonic() > deadline:
-                raise StackError(f"PostgreSQL did not answer:\n{self._tail()}")
+                raise StackError(f"PostgreSQL ended with status {process.returncode}:\n{written.tail()}")
+            if not patience.lasts("PostgreSQL does not answer yet"):
+                raise StackError(f"PostgreSQL did not answer in {patience.seconds:.0f} s:\n{written.tail()}")
             time.sleep(0.05)
-
-    def _tail(self, lines: int = 20) -> str:
-        text = self._log.read_text("utf-8", errors="replace") if self._log.exists() else ""
-        return "\n".join(text.splitlines()[-lines:])
 
 
 def _quoted(name: str) -> str:

@@ -18,6 +18,7 @@ from typing import Self
 
 from tabiji_cli.stack.errors import StackError
 from tabiji_cli.stack.home import HomeLock
+from tabiji_cli.stack.patience import Written
 from tabiji_cli.stack.processes import (
     Command,
     Identity,
@@ -66,6 +67,7 @@ class _Child:
     process: subprocess.Popen[bytes]
     identity: Identity | None
     since: float
+    written: Written
     restarts: int = 0
     pause: float = FIRST_PAUSE
     again_at: float | None = None
@@ -115,7 +117,8 @@ class Supervisor:
             known = self._children.get(name)
             if known is not None and not known.held:
                 raise StackError(f"{name} is already under supervision")
-            child = self._begin(name, argv, env or {})
+            written = Written(self._log(name))
+            child = self._begin(name, argv, env or {}, written)
             child.restarts = known.restarts if known is not None else 0
             self._children[name] = child
             return child.process.pid
@@ -153,6 +156,11 @@ class Supervisor:
         with self._mutex:
             return self._children[name].restarts
 
+    def tail(self, name: str) -> str:
+        """The end of what it and its later lives have written since `start`."""
+        with self._mutex:
+            return self._children[name].written.tail()
+
     def names(self) -> list[str]:
         """Who is under supervision, in order of start."""
         with self._mutex:
@@ -183,11 +191,13 @@ class Supervisor:
     ) -> None:
         self.close()
 
-    def _begin(self, name: str, argv: Sequence[str], env: Mapping[str, str]) -> _Child:
-        output = self._home / "logs" / f"{name}.log"
-        process = spawn(Command(argv=argv, log=output, env=env))
+    def _log(self, name: str) -> Path:
+        return self._home / "logs" / f"{name}.log"
+
+    def _begin(self, name: str, argv: Sequence[str], env: Mapping[str, str], written: Written) -> _Child:
+        process = spawn(Command(argv=argv, log=self._log(name), env=env))
         self._register.add(name, process.pid)
-        return _Child(name, argv, env, process, identify(process.pid), time.monotonic())
+        return _Child(name, argv, env, process, identify(process.pid), time.monotonic(), written)
 
     def _end(self, children: list[_Child], grace: float) -> list[Stopped]:
         begun = time.monotonic()
@@ -241,5 +251,5 @@ class Supervisor:
         child.again_at = None
         # Out of processes or memory: the dead one is looked at again, after a longer pause.
         with contextlib.suppress(OSError):
-            born = self._begin(child.name, child.argv, child.env)
+            born = self._begin(child.name, child.argv, child.env, child.written)
             child.process, child.identity, child.since = born.process, born.identity, born.since

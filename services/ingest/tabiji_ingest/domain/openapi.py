@@ -147,8 +147,21 @@ _STATUSES: Mapping[int, str] = {
 }
 
 
-def _told(text: str, schema: Schema) -> Schema:
-    return {"description": text, "content": {"application/json": {"schema": schema}}}
+def _told(text: str, schema: Schema, examples: Schema | None = None) -> Schema:
+    shown = {"examples": examples} if examples else {}
+    return {"description": text, "content": {"application/json": {"schema": schema, **shown}}}
+
+
+def _answers(route: str) -> Schema:
+    """What each request that is shown is answered, under the request's name."""
+    shown = {name: told["value"] for requests in EXAMPLES[route].values() for name, told in requests.items()}
+    return {
+        name: {"value": {"success": True, "accepted": _events_in(body), "rejected": []}} for name, body in shown.items()
+    }
+
+
+def _events_in(body: Any) -> int:
+    return len(body) if isinstance(body, list) else len(body.get("batch", [body]))
 
 
 def _shown(route: str, kind: str, schema: Schema) -> Schema:
@@ -169,7 +182,7 @@ def operation(route: str, keyed: str) -> Schema:
             *([_MODE] if route in {"batch", "posthog"} else []),
         ],
         "responses": {
-            "200": _told("every event not listed under rejected is durable", _TAKEN),
+            "200": _told("every event not listed under rejected is durable", _TAKEN, _answers(route)),
             **{str(status): _told(text, REFUSED) for status, text in statuses.items()},
         },
         "security": [] if keyed == "body" else [{keyed: []}],
