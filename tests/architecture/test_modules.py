@@ -123,3 +123,14 @@ def test_what_a_service_logs_is_a_constant_name_with_fields() -> None:
         if not (isinstance(event, ast.Constant) and re.fullmatch(r"[a-z]+(_[a-z]+)*", str(event.value)))
     ]
     assert sentences == []
+
+
+def test_no_app_brings_a_page_of_the_framework_that_asks_other_hosts() -> None:
+    calls = [
+        (module.shown, {word.arg for word in node.keywords})
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"FastAPI", "_App"}
+    ]
+    assert len(calls) > 4
+    assert [shown for shown, words in calls if not words >= {"docs_url", "redoc_url"}] == []

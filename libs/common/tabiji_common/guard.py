@@ -16,7 +16,7 @@ from starlette.routing import Match, Route
 from starlette.types import Message, Receive, Send
 from starlette.types import Scope as Asked
 
-from tabiji_common import operators
+from tabiji_common import operators, viewer
 from tabiji_common.clock import Clock
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.identity import closed_id
@@ -33,7 +33,7 @@ PATIENCE_SECONDS = 3.0
 LONGEST_PATH = 500
 _MOST_REMEMBERED = 1000
 _LOOKING = {"GET", "HEAD", "OPTIONS"}
-_OPEN = {"/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
+_OPEN = viewer.OPEN | {"/openapi.json"}
 _WHO, _DETAIL = "tabiji.operator", "tabiji.detail"
 SECURITY = {"operator": {"type": "http", "scheme": "bearer", "description": "An operator key"}}
 

@@ -22,7 +22,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from tabiji_common import admin, examples, failpoints, guard, listening, logs, operators
+from tabiji_common import admin, examples, failpoints, guard, listening, logs, operators, viewer
 from tabiji_common.clock import Clock, LiveClock, SteppedClock
 from tabiji_common.commands import SendCommand
 from tabiji_common.counted import Counted
@@ -148,6 +148,8 @@ class Service:
         """Serve ``app`` on the service's port, to those whose operator key has the scope that ``needs`` says."""
         guard.describe(app, needs)
         examples.describe(app, self.name)
+        if app.openapi_url:
+            viewer.install(app)
         if self.name != "ingest":  # it has figures of its own, and no time to spare
             app.add_middleware(Counted, group=self.name)
         self._app, self._needs = app, needs

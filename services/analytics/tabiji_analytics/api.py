@@ -29,7 +29,7 @@ MOST_DISTANT = date(1900, 1, 1), date(2199, 12, 31)
 
 def create_app(settings: AnalyticsSettings, views: Views, patient: asyncpg.Pool[Any], clock: Clock) -> FastAPI:
     """The HTTP API; ``patient`` is a pool without the short timeouts."""
-    app = FastAPI(title="Tabiji analytics", version="1", description=__doc__)
+    app = FastAPI(title="Tabiji analytics", version="1", description=__doc__, docs_url=None, redoc_url=None)
     install_errors(app)
     one_at_a_time = asyncio.Lock()
     people = Days(patient)

@@ -78,7 +78,7 @@ def build_app(
     customers: PostgresCustomers,
 ) -> FastAPI:
     """The service's API. Nothing in it shows an address, a name or a message's text, but for a message's preview."""
-    app = FastAPI(title="Tabiji dispatch", version="1")
+    app = FastAPI(title="Tabiji dispatch", version="1", docs_url=None, redoc_url=None)
     install_errors(app)
     _deliveries(app, desk)
     _customers(app, customers)

@@ -44,7 +44,11 @@ def make_app(
     named as the shop knows it.
     """
     app = FastAPI(
-        title="Tabiji journey", version="1", description="What journeys are, and where customers stand in them"
+        title="Tabiji journey",
+        version="1",
+        description="What journeys are, and where customers stand in them",
+        docs_url=None,
+        redoc_url=None,
     )
     install_errors(app)
     _journey_routes(app, publisher, views, clock, workspace)

@@ -61,7 +61,7 @@ def create_app(accept: Accept, desk: WriteKeyDesk | None = None) -> FastAPI:
     """The app of ingest: the routes of Segment's, CloudEvents', PostHog's and Dittofeed's clients, links, and those
     for operators where there is a ``desk``.
     """
-    app = _App(title="Tabiji ingest", description=__doc__ or "")
+    app = _App(title="Tabiji ingest", description=__doc__ or "", docs_url=None, redoc_url=None)
     install_errors(app)
     for path, route, keyed, summary in _routes():
         app.add_api_route(
