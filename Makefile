@@ -16,7 +16,7 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 pyt
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(VENV)/.ready $(VENV)/.jars ## Python packages and Kafka's jars, into .venv and .tabiji (V=1: say more)
@@ -73,6 +73,12 @@ new-service: setup ## write a service that reads and writes a topic, and list it
 	@$(BIN)/ruff check --quiet --select I --fix "services/$(name)" "tests/unit/$(name)"
 	@$(BIN)/ruff format --quiet "services/$(name)" "tests/unit/$(name)"
 	@if [ -f deploy/grafana/generate.py ]; then $(BIN)/python deploy/grafana/generate.py; fi
+	@$(MAKE) docs
+
+.PHONY: remove-service
+remove-service: setup ## take a service of yours out again, its folder and every list (name=vip)
+	@$(BIN)/python -m tabiji_cli.scaffold --remove "$(name)"
+	@if [ -x $(UV) ]; then $(UV) pip uninstall --quiet --python $(BIN)/python "tabiji-$(name)"; fi
 	@$(MAKE) docs
 
 .PHONY: docs

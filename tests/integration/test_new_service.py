@@ -85,6 +85,13 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     return made
 
 
+def written(copy: Copy) -> dict[str, bytes]:
+    """Every file that is not ignored."""
+    found = copy.run("git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+    paths = [copy.folder / name for name in found]
+    return {str(path.relative_to(copy.folder)): path.read_bytes() for path in paths if path.is_file()}
+
+
 def test_what_it_writes_is_thirty_lines_and_passes_the_checks(copy: Copy) -> None:
     own = [path.read_text("utf-8") for path in (copy.folder / "services" / NAME / "tabiji_vip").glob("*.py")]
     assert sum(1 for text in own for line in text.splitlines() if line.strip()) <= MOST_LINES
@@ -198,3 +205,15 @@ async def first(bootstrap: str, topic: str) -> Any:
         return await asyncio.wait_for(consumer.getone(), 120)
     finally:
         await consumer.stop()
+
+
+def test_taken_out_again_it_leaves_the_tree_as_it_was(copy: Copy) -> None:
+    words = [str(BIN / "python"), "-m", "tabiji_cli.scaffold", "--remove", "analytics"]
+    done = subprocess.run(words, cwd=copy.folder, env=copy.environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, "no service that was added here" in done.stderr) == (1, True)
+    said = copy.run("make", "remove-service", f"name={NAME}")
+    assert "services/vip" in said
+    assert "still named" not in said
+    ours = {str(path.relative_to(ROOT)): path.read_bytes() for path in committed_files()}
+    found = written(copy)
+    assert {path for path in ours.keys() | found.keys() if ours.get(path) != found.get(path)} == set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import shutil
 from pathlib import Path
 
 from tabiji_cli import services
@@ -13,6 +14,7 @@ from tabiji_cli.scaffold.texts import FILES, Names
 
 _NAME = re.compile(r"[a-z][a-z0-9]{1,19}")
 _TAKEN = frozenset({"common", "cli", "events", "all"})
+_OURS = frozenset({"ingest", "journey", "dispatch", "analytics", "console"})
 
 
 class NotThisName(ValueError):
@@ -29,6 +31,42 @@ def build(root: Path, name: str) -> list[str]:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, "utf-8")
     return sorted(made)
+
+
+def remove(root: Path, name: str) -> tuple[list[str], list[str]]:
+    """Take service ``name`` out of the tree at ``root``, its folders whole: what changed or went, what names it still.
+
+    Raises ``NotThisName`` where it is one of Tabiji's own, or no service.
+    """
+    if name in _OURS or name not in services.SERVICES or not (root / "services" / name).is_dir():
+        raise NotThisName(f"{name!r} is no service that was added here; only such a one is taken out")
+    names = Names.of(name, Ports().of(name))
+    changed = {}
+    for path, rules in LISTS.items():
+        if (root / path).exists():
+            before = text = (root / path).read_text("utf-8")
+            for rule in rules:
+                text = rule.removed(text, names)
+            if text != before:
+                changed[path] = text
+    for path, text in changed.items():
+        (root / path).write_text(text, "utf-8")
+    gone = [path for path in _places(names) if (root / path).exists()]
+    for path in gone:
+        shutil.rmtree(root / path) if (root / path).is_dir() else (root / path).unlink()
+    return sorted([*changed, *gone]), _left(root, name)
+
+
+def _places(names: Names) -> list[str]:
+    """What is the service's alone."""
+    dashboard = f"deploy/grafana/dashboards/{names.name}.json"
+    return [f"services/{names.name}", f"tests/unit/{names.name}", dashboard, *(names.beside(path) for path in LIKE)]
+
+
+def _left(root: Path, name: str) -> list[str]:
+    """Lists in which somebody has changed what was written, so that the service stands there still."""
+    there = [path for path in LISTS if (root / path).exists()]
+    return [path for path in there if re.search(rf"\b(tabiji[_-])?{name}\b", (root / path).read_text("utf-8"))]
 
 
 def check(root: Path, name: str) -> None:
@@ -52,7 +90,7 @@ def _changed(root: Path, names: Names) -> dict[str, str]:
         if file.exists():
             text = file.read_text("utf-8")
             for add in adds:
-                text = add(text, names)
+                text = add.added(text, names)
             made[path] = text
     for path in LIKE:
         if (root / path).exists():

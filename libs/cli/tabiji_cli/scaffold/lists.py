@@ -4,66 +4,68 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from tabiji_cli.scaffold.texts import Names
 
 NEIGHBOUR = "analytics"
-Add = Callable[[str, Names], str]
 
 
 class NotListed(LookupError):
     """The neighbour does not stand where it was looked for: that list has changed, and so must this module."""
 
 
-def lines(pattern: str) -> Add:
-    """Every line that matches, once more for the new service."""
+@dataclass(frozen=True)
+class Rule:
+    """Where the neighbour stands in a list (``pattern``), and the ``piece`` that stands beside it for a service."""
 
-    def add(text: str, names: Names) -> str:
-        return _replaced(rf"^{pattern}$\n", lambda found: found[0] + names.beside(found[0]), text)
+    pattern: str
+    piece: Callable[[re.Match[str], Names], str]
+    before: bool = False
 
-    return add
+    def added(self, text: str, names: Names) -> str:
+        """``text`` with the service in it."""
 
-
-def within(pattern: str) -> Add:
-    """Every place within a line that matches, once more behind a separator of the same kind: group 1 and group 2."""
-
-    def add(text: str, names: Names) -> str:
-        return _replaced(pattern, lambda found: found[0] + found[1] + names.beside(found[2]), text)
-
-    return add
-
-
-def block(first: str) -> Add:
-    """The block that begins with the line ``first``, to the next empty line or line no deeper, once more."""
-
-    def add(text: str, names: Names) -> str:
-        indent = len(first) - len(first.lstrip())
-        pattern = rf"^{re.escape(first)}.*\n(?: {{{indent + 1},}}\S.*\n)*\n?"
-        return _replaced(pattern, lambda found: names.beside(found[0]) + found[0], text)
-
-    return add
-
-
-def port(pattern: str) -> Add:
-    """A line with the neighbour's port, once more with the new one."""
-
-    def add(text: str, names: Names) -> str:
         def more(found: re.Match[str]) -> str:
-            return found[0] + re.sub(r"\d+", str(names.port), names.beside(found[0]))
+            piece = self.piece(found, names)
+            return piece + found[0] if self.before else found[0] + piece
 
-        return _replaced(rf"^{pattern}$\n", more, text)
+        changed, times = re.subn(self.pattern, more, text, flags=re.MULTILINE)
+        if not times:
+            raise NotListed(f"nothing is like {self.pattern!r}")
+        return changed
 
-    return add
+    def removed(self, text: str, names: Names) -> str:
+        """``text`` without the service, as far as its piece is as it was written."""
+        pieces = [self.piece(found, names) for found in re.finditer(self.pattern, text, re.MULTILINE)]
+        for piece in pieces:
+            text = text.replace(piece, "", 1)
+        return text
 
 
-def _replaced(pattern: str, more: Callable[[re.Match[str]], str], text: str) -> str:
-    changed, times = re.subn(pattern, more, text, flags=re.MULTILINE)
-    if not times:
-        raise NotListed(f"nothing is like {pattern!r}")
-    return changed
+def lines(pattern: str) -> Rule:
+    """Every line that matches, once more for the service."""
+    return Rule(rf"^{pattern}$\n", lambda found, names: names.beside(found[0]))
 
 
-LISTS: dict[str, Sequence[Add]] = {
+def within(pattern: str) -> Rule:
+    """Every place within a line that matches, once more behind a separator of the same kind: group 1 and group 2."""
+    return Rule(pattern, lambda found, names: found[1] + names.beside(found[2]))
+
+
+def block(first: str) -> Rule:
+    """The block that begins with the line ``first``, to the next empty line or line no deeper, once more."""
+    indent = len(first) - len(first.lstrip())
+    pattern = rf"^{re.escape(first)}.*\n(?: {{{indent + 1},}}\S.*\n)*\n?"
+    return Rule(pattern, lambda found, names: names.beside(found[0]), before=True)
+
+
+def port(pattern: str) -> Rule:
+    """A line with the neighbour's port, once more with the service's."""
+    return Rule(rf"^{pattern}$\n", lambda found, names: re.sub(r"\d+", str(names.port), names.beside(found[0])))
+
+
+LISTS: dict[str, Sequence[Rule]] = {
     "pyproject.toml": (
         lines(rf' +"(?:\$MYPY_CONFIG_FILE_DIR/)?services/{NEIGHBOUR}(?:/tabiji_{NEIGHBOUR})?",'),
         lines(rf' +"tabiji_{NEIGHBOUR}",'),
