@@ -4,6 +4,7 @@ Kinds of other makers (Kafka, Cluster, ScaledObject, …) have no schema there: 
 matters of them is looked at here.
 """
 
+import re
 import shutil
 import subprocess
 from functools import cache
@@ -13,6 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from tabiji_cli.__main__ import app
 from tabiji_common.settings import Settings
 from tests.architecture.deploy import (
     ADMIN,
@@ -121,8 +123,8 @@ def test_a_pod_is_told_only_what_its_service_reads() -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_pod_is_bounded_has_no_privileges_and_writes_nowhere(overlay: str) -> None:
     documents = rendered(overlay)
-    ours = of_kind(documents, "Deployment") | of_kind(documents, "Job")
-    assert set(ours) == {*services(), "migrate"}
+    ours = of_kind(documents, "Deployment") | of_kind(documents, "Job") | of_kind(documents, "StatefulSet")
+    assert set(ours) == {*services(), "migrate", "cli"}
     for name, document in ours.items():
         pod, one = document["spec"]["template"]["spec"], container(document)
         assert pod["securityContext"]["runAsNonRoot"] is True, name
@@ -175,3 +177,39 @@ def test_the_pods_are_scraped_at_their_admin_ports() -> None:
     assert endpoint["relabelings"] == [
         {"sourceLabels": ["__meta_kubernetes_pod_label_app_kubernetes_io_name"], "targetLabel": "job"}
     ]
+
+
+def test_the_command_line_is_told_where_every_api_is_and_is_let_in_there() -> None:
+    told = {one["name"]: one["value"] for one in container(of_kind(written(), "StatefulSet")["cli"])["env"]}
+    apis = {name for name in services() if name != "console" and name in of_kind(written(), "Service")}
+    known = {f"TABIJI_{name.upper()}_URL": f"http://{name}:{port_of(name)}" for name in apis}
+    assert told.items() >= {name: known[name] for name in told}.items()
+    assert {"TABIJI_INGEST_URL", "TABIJI_JOURNEY_URL", "TABIJI_DISPATCH_URL", "TABIJI_ANALYTICS_URL"} == set(told)
+    (door,) = of_kind(written(), "NetworkPolicy")["from-console"]["spec"]["ingress"]
+    (rule,) = door["from"][0]["podSelector"]["matchExpressions"]
+    assert set(rule["values"]) == {"console", "cli"}
+
+
+def test_on_one_node_no_image_is_asked_of_a_registry() -> None:
+    documents = rendered("dev")
+    pods = [one for kind in ("Deployment", "Job", "StatefulSet") for one in of_kind(documents, kind).values()]
+    assert {container(one).get("imagePullPolicy") for one in pods} == {"IfNotPresent"}
+
+
+def test_the_pages_commands_name_what_there_is() -> None:
+    page = (ROOT / "deploy" / "k8s" / "README.md").read_text("utf-8")
+    assert set(re.findall(r"exec -it (\S+)", page)) == {"cli-0", "tabiji-db-1"}
+    assert set(re.findall(r"statefulset/(\S+)", page)) == {"cli"}
+    there = typer_words()
+    asked = set(re.findall(r"^\s*tabiji (\w+(?: (?:create|list|show|replay|settle))?)", page, re.MULTILINE))
+    assert len(asked) > 4
+    assert asked - there == set()
+
+
+def typer_words() -> set[str]:
+    """Every command of the command line, as it is typed."""
+    found = {str(one.name or one.callback.__name__) for one in app.registered_commands if one.callback}
+    for group in app.registered_groups:
+        inner = group.typer_instance.registered_commands if group.typer_instance else []
+        found |= {f"{group.name} {one.name or one.callback.__name__}" for one in inner if one.callback}
+    return found
