@@ -11,7 +11,14 @@ import pytest
 from tabiji_cli.stack.kafka import KafkaServer
 from tabiji_cli.stack.ports import free_port
 from tabiji_cli.stack.postgres import PostgresServer
+from tests.skips import without_fixtures
 from tests.stack import delete_topics
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out for want of the folder of fixtures, which no clone holds."""
+    if line := without_fixtures(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(line, yellow=True)
 
 
 @pytest.fixture(scope="session")

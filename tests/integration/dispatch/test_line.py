@@ -75,7 +75,7 @@ def schema_of(document: dict[str, Any], name: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def push_schema() -> dict[str, Any]:
     if not OPENAPI.is_file():
-        pytest.skip(f"LINE's OpenAPI document is not at {OPENAPI}")
+        pytest.skip(f"LINE's OpenAPI document is not at {OPENAPI}: set TABIJI_FIXTURES")
     return schema_of(yaml.safe_load(OPENAPI.read_text("utf-8")), "PushMessageRequest")
 
 
