@@ -8,6 +8,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ import pytest
 
 from tabiji_cli import cdnow
 from tabiji_cli.demo import expected
+from tests.architecture.tree import ROOT
 from tests.e2e.driver import TABIJI, Command, tabiji
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -94,6 +96,7 @@ def test_imported_history_shows_in_the_views_and_ctrl_c_leaves_nobody(own_home: 
         assert rows(asked.text) == found
         hand_out_keys(up, addresses)
         is_well(up)
+        practise(up, tmp_path)
         assert "6,696 orders accepted" in up.also("import", "orders", str(path))  # again: harmless
         time.sleep(1)
         assert rows(up.also("view", "ltv_by_cohort", "--tz", "UTC", "--csv")) == found
@@ -104,6 +107,27 @@ def test_imported_history_shows_in_the_views_and_ctrl_c_leaves_nobody(own_home: 
         name for name in ("ingest", "journey", "dispatch", "analytics", "console") if f"stopped {name}" not in said
     ] == []
     assert [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def practise(up: Command, folder: Path) -> None:
+    """docs/practice.md, step by step: a record that nobody can read is put aside, shown, and replayed to no avail."""
+    page = (ROOT / "docs" / "practice.md").read_text("utf-8")
+    (script,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (folder / "practice.py").write_text(script, "utf-8")
+    words = [sys.executable, str(folder / "practice.py")]
+    subprocess.run(words, env=up.environment, check=True, timeout=120)
+    (steps,) = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    asked = [line.partition(" #")[0].split()[1:] for line in steps.splitlines() if "tabiji dlq" in line]
+    assert [one[1] for one in asked] == ["list", "show", "replay", "replay"]
+    letters = eventually(lambda: json.loads(up.also(*asked[0], "--json")), lambda found: len(found) == 3)
+    assert {one["reason"] for one in letters} == {"ce_type: unknown type 'renamed' on events.customer.v1"}
+    assert "practice-1" in up.also(*[letters[0]["id"] if word == "ID" else word for word in asked[1]])
+    for words, status, said in (
+        (asked[2], 0, "3 to replay"),
+        (asked[3], 1, "3 are dead again: their cause is not mended"),
+    ):
+        done = subprocess.run([*TABIJI, *words], env=up.environment, capture_output=True, text=True, check=False)
+        assert (done.returncode, said in done.stderr) == (status, True), done.stderr
 
 
 def is_well(up: Command) -> None:

@@ -36,7 +36,7 @@ OTHERS = """
 | 404 | `verb`: must be one of … | Name a command that it lists: journey |
 | 404 | `key`: no such message | `GET /v1/deliveries` lists them: dispatch |
 | 404 | `id`: there is no such dead letter | `tabiji dlq list --state all` lists them: journey, dispatch, analytics |
-| 404, 405 | Not Found, Method Not Allowed | `/docs` on every service's port lists the routes; `Allow` the methods |
+| 404, 405 | Not Found, Method Not Allowed | `/docs` on every API's port lists the routes; `Allow` the methods |
 | 409 | `state`: a … message cannot be settled | Only an unknown one can be: dispatch |
 | 409 | `outcome`: it was settled as … before, and is … now | Somebody said otherwise; the first word stands: dispatch |
 | 413 | `body`: a document has at most … bytes | Make the journey smaller: journey |
