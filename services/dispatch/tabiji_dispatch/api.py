@@ -33,6 +33,14 @@ class SettleRequest(BaseModel):
     by: Text | None = None
 
 
+_NAMED = {
+    "global": "nothing more",
+    "workspace": "its workspace alone",
+    "journey": "its workspace and its name",
+    "provider": "its name alone",
+}
+
+
 class SwitchRequest(BaseModel):
     scope: Literal["global", "workspace", "journey", "provider"]
     workspace: str = ""
@@ -46,7 +54,7 @@ class SwitchRequest(BaseModel):
         wants = {"global": set(), "workspace": {"workspace"}, "journey": {"workspace", "name"}, "provider": {"name"}}
         given = {part for part, value in (("workspace", self.workspace), ("name", self.name)) if value}
         if given != wants[self.scope]:
-            raise Refused(422, f"a {self.scope} switch is named by {sorted(wants[self.scope])}", "scope")
+            raise Refused(422, f"a {self.scope} switch is named by {_NAMED[self.scope]}", "scope")
         return {"scope": self.scope, "workspace": self.workspace, "name": self.name}
 
 

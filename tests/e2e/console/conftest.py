@@ -16,9 +16,12 @@ import httpx
 import pytest
 
 from tabiji_cli import keys
+from tabiji_cli.demo.runs import Run
+from tabiji_cli.demo.world import PARTITIONS
 from tabiji_cli.processes import setting
 from tabiji_cli.stack.home import default_home
 from tabiji_cli.stack.ports import ADMIN
+from tabiji_common.kafka.client import Cluster
 from tabiji_console.domain.gauges import Gauges, read_gauges
 from tests.e2e.console.browser import chromium, require_chromium
 from tests.e2e.driver import TABIJI, tabiji
@@ -36,6 +39,7 @@ class Shown:
     key: str
     write_key: str
     environment: dict[str, str]
+    log: Cluster
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60))
 
     def get(self, service: str, path: str, **query: Any) -> Any:
@@ -111,8 +115,9 @@ def shown(request: pytest.FixtureRequest) -> Iterator[Shown]:
 
 
 def _shown(home: Path, bases: dict[str, str], environment: dict[str, str]) -> Shown:
-    run = home / "demo" / f"run-{(home / 'demo' / 'last').read_text()}"
-    return Shown(bases["console"], bases, keys.keys(home).operator, keys.keys(run).live, environment)
+    run = Run.numbered(home, int((home / "demo" / "last").read_text()))
+    log = Cluster(f"127.0.0.1:{environment['TABIJI_KAFKA_PORT']}", run.prefix, PARTITIONS)
+    return Shown(bases["console"], bases, keys.keys(home).operator, keys.keys(run.folder).live, environment, log)
 
 
 @pytest.fixture(scope="module")

@@ -141,6 +141,7 @@ async def test_a_switch_has_a_scope_and_its_name(desk: Desk) -> None:
     wrong = await desk.http.put("/v1/switches", json={"scope": "journey", "name": "f2", "on": True})
     assert (wrong.status_code, wrong.json()["error"]["field"]) == (422, "scope")
     body = {"scope": "journey", "workspace": "demo", "name": "f2", "on": True, "by": "hanako", "reason": "typo"}
+    assert wrong.json()["error"]["rule"] == "a journey switch is named by its workspace and its name"
     [switch] = (await desk.http.put("/v1/switches", json=body)).json()
     assert (switch["scope"], switch["name"], switch["set_by"]) == ("journey", "f2", "hanako")
     await desk.bench.turn(send("m4"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tabiji_console.domain.deliveries import lanes, newest, switch_of
+from tabiji_console.domain.deliveries import lanes, newest, switch_of, wrong_with
 from tests.unit.console.support import Shop, browser, send
 
 MESSAGE: dict[str, Any] = {"message_key": "m1", "template": "f2/thanks", "channel": "email", "customer": "c1"} | {
@@ -105,6 +105,62 @@ def test_a_kill_switch_stops_nothing_until_it_was_asked_about_twice() -> None:
         assert send(client, "/deliveries/switch", "/deliveries", **fields).status_code == 303
     body = {"scope": "workspace", "workspace": "demo", "on": True, "reason": "typo"}
     assert desk.told == [("dispatch", "PUT", "/v1/switches", body)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "wrong"),
+    [
+        ({"scope": "global", "on": True}, ""),
+        ({"scope": "journey", "name": "", "on": True}, "name"),
+        ({"scope": "journey", "name": "f22", "on": True}, "journey"),
+        ({"scope": "journey", "name": "f22", "on": False}, ""),
+        ({"scope": "journey", "name": "f2", "on": True}, ""),
+        ({"scope": "provider", "name": "smtp", "on": True}, ""),
+        ({"scope": "provider", "name": "", "on": True}, "name"),
+    ],
+)
+def test_what_a_switch_lacks_is_named(asked: dict[str, Any], wrong: str) -> None:
+    assert wrong_with(asked, {"f2"}) == wrong
+    assert wrong_with(asked, ()) == wrong.replace("journey", "")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"scope": "journey", "name": " "}, "止めるジャーニーまたは送信先の名前を入力してください"),
+        ({"scope": "provider", "name": ""}, "止めるジャーニーまたは送信先の名前を入力してください"),
+        ({"scope": "journey", "name": "<f3>"}, "「&lt;f3&gt;」というジャーニーはありません"),
+    ],
+)
+@pytest.mark.parametrize("sure", ["", "yes"])
+def test_a_switch_is_named_before_anybody_is_asked_whether_it_is_meant(
+    fields: dict[str, str], words: str, sure: str
+) -> None:
+    desk = shop()
+    desk.answers["journey", "/v1/journeys"] = {"journeys": [{"journey": "f2"}]}
+    with browser(desk) as client:
+        answer = send(client, "/deliveries/switch", "/deliveries", **fields, on="yes", reason="typo", sure=sure)
+        assert answer.status_code == 422
+        assert words in answer.text
+        assert 'aria-invalid="true" aria-describedby="name-wrong" autofocus' in answer.text
+        assert f'value="{fields["scope"]}" selected' in answer.text
+        assert 'value="typo"' in answer.text, "what was typed is lost"
+        assert "本当に実行しますか" not in answer.text
+        named = {**fields, "name": "f2", "on": "yes"}
+        assert "本当に実行しますか" in send(client, "/deliveries/switch", "/deliveries", **named).text
+        desk.away = {"journey"}
+        named["name"] = "f3"
+        assert "本当に実行しますか" in send(client, "/deliveries/switch", "/deliveries", **named).text
+    assert desk.told == []
+
+
+def test_an_address_of_blanks_is_refused_in_words() -> None:
+    desk = shop()
+    with browser(desk) as client:
+        answer = send(client, "/deliveries/suppress", "/deliveries", channel="email", address="  ", act="add")
+    assert answer.status_code == 422
+    assert "宛先を入力してください" in answer.text
+    assert desk.told == []
 
 
 def test_a_brake_is_released_after_a_second_look() -> None:

@@ -104,9 +104,14 @@ def _rule(answer: httpx.Response) -> str:
     """What the service says is wrong, as ``field: rule``."""
     try:
         error = msgspec.json.decode(answer.content)["error"]
-        return ": ".join(filter(None, (str(error.get("field", "")), str(error["rule"]))))
+        return ": ".join(filter(None, (_plain(error.get("field", "")), _plain(error["rule"]))))
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
         return answer.reason_phrase
+
+
+def _plain(told: Any) -> str:
+    """What a service says, for people: several things one after the other, never as a list of code."""
+    return ", ".join(map(str, told)) if isinstance(told, list) else str(told)
 
 
 def _decoded(service: str, answer: httpx.Response) -> Any:

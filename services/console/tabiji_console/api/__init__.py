@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from fastapi import Depends, FastAPI
 
-from tabiji_console.api import customers, deliveries, health, journeys, letters, login, ltv, shell, today
+from tabiji_console.api import audit, customers, deliveries, health, journeys, letters, login, ltv, shell, today
 from tabiji_console.api.guard import Guard
 from tabiji_console.api.visit import House, checked, install_house
 
-PAGES = (today.router, journeys.router, customers.router, ltv.router, deliveries.router, health.router, letters.router)
+PAGES = (
+    *(today.router, journeys.router, customers.router, ltv.router),
+    *(deliveries.router, health.router, letters.router, audit.router),
+)
 
 
 def create_app(house: House) -> FastAPI:

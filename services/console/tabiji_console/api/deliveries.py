@@ -28,6 +28,11 @@ HERE = "/deliveries"
 @router.get("/deliveries")
 async def page(visit: Visiting, done: str = "") -> Response:
     """Queue, outcomes, unknown messages, switches, brakes and the suppression list."""
+    return await _page(visit, done=done)
+
+
+async def _page(visit: Visit, *, done: str = "", wrong: str = "", said: Mapping[str, str] | None = None) -> Response:
+    """``wrong`` names what a form that was sent lacks, ``said`` are its fields."""
     services, workspace = visit.services, {"workspace": visit.workspace}
     found: list[Any] = await asyncio.gather(
         visit.maybe(_queue(visit)),
@@ -43,6 +48,9 @@ async def page(visit: Visiting, done: str = "") -> Response:
     return visit.page(
         "deliveries.html",
         "deliveries",
+        422 if wrong else 200,
+        wrong=wrong,
+        said=said or {},
         queue=waiting,
         clock="" if isinstance(waiting, Missing) else waiting["clock"],
         lanes=outcomes if isinstance(outcomes, Missing) else deliveries.lanes(outcomes["rows"]),
@@ -105,12 +113,22 @@ async def settle(visit: Visiting, form: Form) -> Response:
 async def switch(visit: Visiting, form: Form) -> Response:
     """Stop sends or let them go: asked twice, then written down under the operator's name."""
     asked = deliveries.switch_of(form, visit.workspace)
+    if wrong := deliveries.wrong_with(asked, await _journeys(visit, asked)):
+        return await _page(visit, wrong=wrong, said=form)
     if form.get("sure") != "yes":
         return visit.page(
             "sure.html", "deliveries", what="on" if asked["on"] else "off", fields=dict(form), to="/deliveries/switch"
         )
     await visit.services.tell("dispatch", "PUT", "/v1/switches", asked)
     return visit.back(f"{HERE}?done={'stopped' if asked['on'] else 'running'}#switches")
+
+
+async def _journeys(visit: Visit, asked: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the shop's journeys where the switch is of one; none where journey is away."""
+    if asked["scope"] != "journey":
+        return frozenset()
+    told = await visit.maybe(visit.services.ask("journey", "/v1/journeys", {"workspace": asked["workspace"]}))
+    return frozenset() if isinstance(told, Missing) else frozenset(one["journey"] for one in told["journeys"])
 
 
 @router.post("/deliveries/brake")
@@ -131,6 +149,8 @@ async def suppress(visit: Visiting, form: Form) -> Response:
         "channel": form.get("channel", ""),
         "address": form.get("address", "").strip(),
     }
+    if not body["address"]:
+        return await _page(visit, wrong="address", said=form)
     if form.get("act") == "remove":
         told = await visit.services.tell("dispatch", "DELETE", "/v1/suppressions", body)
         done = "unlisted" if told and told["removed"] else "notlisted"

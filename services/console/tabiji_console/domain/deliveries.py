@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,3 +61,15 @@ def switch_of(form: Mapping[str, str], workspace: str) -> dict[str, Any]:
     if scope in {"journey", "provider"}:
         named["name"] = form.get("name", "").strip()
     return named
+
+
+def wrong_with(asked: Mapping[str, Any], known: Collection[str]) -> str:
+    """What is wrong with a switch that is asked for: ``name`` where it has none, ``journey`` where there is no such.
+
+    ``known`` are the shop's journeys; empty where nobody can tell, for a stop must not wait for another service.
+    """
+    if "name" not in asked:
+        return ""
+    if not asked["name"]:
+        return "name"
+    return "journey" if asked["on"] and asked["scope"] == "journey" and known and asked["name"] not in known else ""

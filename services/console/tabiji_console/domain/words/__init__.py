@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from tabiji_console.domain.words import customers, deliveries, health, journeys, letters, ltv, reasons, shell, today
+from tabiji_console.domain.words import (
+    audit,
+    customers,
+    deliveries,
+    health,
+    journeys,
+    letters,
+    ltv,
+    reasons,
+    shell,
+    today,
+)
 
 Lang = Literal["ja", "en"]
 Words = Mapping[str, tuple[str, str]]
@@ -25,6 +36,7 @@ PARTS: tuple[Words, ...] = (
     deliveries.WORDS,
     health.WORDS,
     letters.WORDS,
+    audit.WORDS,
 )
 WORDS: Words = {key: pair for part in PARTS for key, pair in part.items()}
 

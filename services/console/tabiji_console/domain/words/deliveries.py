@@ -50,6 +50,18 @@ WORDS = {
     "deliveries.switch.reason": ("理由", "Reason"),
     "deliveries.switch.scope": ("範囲", "Scope"),
     "deliveries.switch.name": ("ジャーニーまたは送信先の名前", "Name of the journey or provider"),
+    "deliveries.wrong.name": (
+        "止めるジャーニーまたは送信先の名前を入力してください。まだ何も止めていません。",
+        "Name the journey or provider to stop. Nothing has been stopped yet.",
+    ),
+    "deliveries.wrong.journey": (
+        "「{name}」というジャーニーはありません。まだ何も止めていません。",
+        "There is no journey “{name}”. Nothing has been stopped yet.",
+    ),
+    "deliveries.wrong.address": (
+        "宛先を入力してください。リストは変わっていません。",
+        "Enter an address. The list is as it was.",
+    ),
     "deliveries.switch.stop": ("停止する…", "Stop…"),
     "deliveries.switch.let": ("解除する…", "Turn off…"),
     "deliveries.scope.global": ("すべて（全ショップ）", "Everything, of all shops"),

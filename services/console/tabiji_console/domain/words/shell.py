@@ -64,6 +64,11 @@ WORDS = {
         "Log in with a key that is allowed to.",
     ),
     "error.declined.title": ("受け付けられませんでした", "It was refused"),
+    "error.declined.lead": (
+        "何も変更していません。前のページに戻り、内容を確かめてもう一度お試しください。",
+        "Nothing was changed. Go back, check what you entered and try again.",
+    ),
+    "error.rule": ("サービスからの回答", "What the service says"),
     "error.broken.title": ("表示できませんでした", "This page could not be shown"),
     "error.broken.lead": (
         "Tabiji の不具合です。console のログに記録しました。ほかのページはお使いいただけます。",
