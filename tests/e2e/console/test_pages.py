@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tabiji_console.domain.road import road
+from tabiji_console.domain.signs import state_in
 from tests.e2e.console.browser import DESKTOP, PHONE, tab
 from tests.e2e.console.conftest import Shown
 from tests.e2e.console.happenings import fresh, in_journey, joins, live, messages, part, rest, until
@@ -91,7 +93,9 @@ def test_a_customer_is_one_line_of_time_with_the_reason_of_every_step(shown: Sho
         assert signed
         assert set(signed) == {"#"}, "a link that acts in the customer's name"
         for one in enrollments:
-            assert f"{one['state']} で待機中" in made.text(".standing")
+            told = shown.get("journey", f"/v1/journeys/{one['journey']}", version=one["version"])
+            state = state_in(road(told, one["version"], (), (), ()), one["state"], "ja")
+            assert f"{state} で待機中" in made.text(".standing")
         assert "同意あり" in made.text("#h-consent >> xpath=../..")
         assert made.complaints == []
 

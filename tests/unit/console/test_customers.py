@@ -78,8 +78,45 @@ def test_what_happens_in_one_instant_is_told_as_cause_and_effect() -> None:
     arm = {**MOVE, "seq": 2, "kind": "moved", "at": at, "cause": "timer", "reason": "arm a"}
     went = {**MOVE, "seq": 3, "kind": "moved", "at": at, "cause": "outcome", "reason": "sent"}
     waits = {**MOVE, "seq": 4, "kind": "moved", "at": at, "cause": "outcome", "reason": "sent"}
-    told = line([], {}, [{**ENROLLMENT, "history": [arm, went, waits]}], [MESSAGE], {})
-    assert [moment.row.get("seq", moment.kind) for moment in told] == [4, 3, "message", 2]
+    arm["to_state"], message = "ask", {**MESSAGE, "enrollment": "n1", "send_state": "ask"}
+    told = line([], {}, [{**ENROLLMENT, "history": [arm, went, waits]}], [message], {})
+    assert [(moment.kind, moment.row["seq"]) for moment in told] == [
+        ("move", 4),
+        ("move", 3),
+        ("message", 2),
+        ("move", 2),
+    ]
+
+
+def test_reactions_of_the_instant_of_their_message_are_told_after_it_and_before_what_they_cause() -> None:
+    at = "2026-11-20T02:00:00Z"
+    asks = {**MOVE, "seq": 2, "kind": "moved", "at": at, "to_state": "ask", "cause": "timer"}
+    waits = {**MOVE, "seq": 3, "kind": "moved", "at": at, "to_state": "read", "cause": "outcome"}
+    moves = {**MOVE, "seq": 4, "kind": "moved", "at": at, "to_state": "next", "cause": "event"}
+    mine = {**ENROLLMENT, "history": [asks, waits, moves]}
+    older = {**ENROLLMENT, "id": "n0", "history": [{**MOVE, "seq": 9, "kind": "exited", "at": at, "to_state": None}]}
+    message = {**MESSAGE, "enrollment": "n1", "send_state": "ask"}
+    reactions = [
+        {"action": action, "occurred_at": at, "message_key": key, "machine": False}
+        for action, key in (("email_clicked", "m<1>"), ("email_opened", "m<1>"), ("email_opened", "long ago"))
+    ]
+    facts = {"orders": [{**ORDER, "occurred_at": at}], "touches": [{"occurred_at": at}], "reactions": reactions}
+    contact = {**CONTACT, "consents": [{"channel": "email", "given": True, "at": at}]}
+    told = line([], facts, [mine, older], [message], contact)
+    assert [(one.name, one.row.get("seq", 0)) for one in told] == [
+        ("moved", 4),
+        ("moved", 3),
+        ("email_clicked", 0),
+        ("email_opened", 0),
+        ("suppressed", 2),
+        ("moved", 2),
+        ("exited", 9),
+        ("order_completed", 0),
+        ("email_opened", 0),
+        ("given", 0),
+        ("campaign", 0),
+    ]
+    assert [one.row.get("template") for one in told if one.name == "email_opened"] == ["f2/thanks", None]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +158,23 @@ def test_the_page_shows_the_line_the_reason_and_the_holdout() -> None:
     ):
         assert words in text
     assert 'src="/deliveries/m%3C1%3E/preview"' in text
+
+
+def test_states_journeys_and_templates_are_called_as_on_the_map() -> None:
+    made = shop()
+    opened = {"state": "opened", "kind": "wait", "wait": "event", "on": ["email_opened"], "ways": []}
+    document = {"journey": "f2", "name": "F2転換", "start": "opened", "counts": [], "states": [opened]}
+    made.answers["journey", "/v1/journeys/f2"] = document
+    with browser(made) as client:
+        for _ in range(2):
+            text = client.get("/customers?id=c1").text
+            assert "開封を待つ で待機中" in text
+            assert "F2転換" in text
+            assert "Thanks" in text
+        assert [path for _, path, _ in made.asked].count("/v1/journeys/f2") == 1, "a version never changes"
+    unknown = shop()
+    with browser(unknown) as client:
+        assert "Opened で待機中" in client.get("/customers?id=c1").text
 
 
 def test_nobody_is_found_and_nothing_asked_is_said() -> None:

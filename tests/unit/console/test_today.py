@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tabiji_console.api.today import LOOK_BACK
 from tabiji_console.domain import today
 from tabiji_console.domain.gauges import read_gauges
 from tests.unit.console.support import Shop, browser, send
@@ -126,3 +127,41 @@ def test_views_are_compared_when_asked_for_and_the_proof_names_each() -> None:
         answer = send(client, "/promises/drift", "/promises")
     assert (answer.status_code, answer.headers["location"]) == (303, "/promises#drift")
     assert ("analytics", "/v1/drift", "") in told.asked
+
+
+def test_a_quiet_day_leads_to_the_last_one_with_something() -> None:
+    made, asked = shop(), []
+
+    def told(query: dict[str, str | None]) -> dict[str, object]:
+        asked.append(query["day"])
+        quiet = {"orders": [], "messages": [], "moves": [], "reactions": []}
+        day = {**DAY, "day": query["day"] or "2026-11-24"}
+        return day if query["day"] == "2026-11-21" else day | quiet
+
+    made.answers["analytics", "/v1/day"] = told
+    with browser(made) as client:
+        text = client.get("/").text
+        assert "最後に動きがあったのは 2026/11/21 です" in text
+        assert 'href="/?day=2026-11-21"' in text
+        assert asked == [None, "2026-11-23", "2026-11-22", "2026-11-21"]
+        past = client.get("/?day=2026-11-21").text
+        assert live(past)["JPY.sales_minor"] == "¥30,000"
+        assert "data-stream" not in past, "a day that is over does not go on"
+        assert "この日に送った" in past
+        empty = client.get("/?day=2026-11-20").text
+        assert "この日の注文はありません" in empty
+        assert "最後に動きがあった" not in empty
+        assert client.get("/?day=soon").status_code == 422
+
+
+def test_a_shop_without_a_past_is_not_asked_for_ever() -> None:
+    made, asked = shop(), []
+
+    def told(query: dict[str, str | None]) -> dict[str, object]:
+        asked.append(query["day"])
+        return {**DAY, "orders": [], "messages": [], "moves": [], "reactions": []}
+
+    made.answers["analytics", "/v1/day"] = told
+    with browser(made) as client:
+        assert "最後に動きがあった" not in client.get("/").text
+    assert len(asked) == 1 + LOOK_BACK

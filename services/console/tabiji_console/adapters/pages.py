@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from tabiji_console.domain import figures, reasons
+from tabiji_console.domain import figures, reasons, signs
 from tabiji_console.domain.icons import icon
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -26,7 +26,7 @@ def make_pages() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.globals.update(icon=icon, asset=asset, figures=figures, reasons=reasons)
+    pages.globals.update(icon=icon, asset=asset, figures=figures, reasons=reasons, signs=signs)
     pages.filters.update(number=figures.number, share=figures.share)
     return pages
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Mapping
 from html import escape
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -10,11 +11,16 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
-from tabiji_console.api.visit import Missing, Visit, Visiting
+from tabiji_console.api.visit import Map, Missing, Visit, Visiting
+from tabiji_console.domain import signs
+from tabiji_console.domain.road import road
 from tabiji_console.domain.timeline import line
+from tabiji_console.ports import Away, Declined
 from tabiji_console.ports import Query as Asked
 
 router = APIRouter()
+
+Row = Mapping[str, Any]
 
 MOST_MESSAGES = 200
 MOMENTS_SHOWN = 60
@@ -43,6 +49,29 @@ async def preview(visit: Visiting, key: str) -> Response:
     return HTMLResponse(html, headers={"Content-Security-Policy": FRAME, "X-Frame-Options": "SAMEORIGIN"})
 
 
+def _key(one: Row) -> tuple[str, int]:
+    return one["journey"], one["version"]
+
+
+async def _maps(visit: Visit, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], Map]:
+    """The maps of these versions of journeys; those that cannot be told are left out."""
+    found = await asyncio.gather(*(_map(visit, journey, version) for journey, version in wanted))
+    return {key: one for key, one in zip(wanted, found, strict=True) if one is not None}
+
+
+async def _map(visit: Visit, journey: str, version: int) -> Map | None:
+    """A version never changes, so each is asked for once."""
+    maps, key = visit.house.maps, (visit.workspace, journey, version)
+    if key not in maps:
+        asked: Asked = {"workspace": visit.workspace, "version": version}
+        try:
+            told = await visit.services.ask("journey", f"/v1/journeys/{quote(journey, safe='')}", asked)
+        except (Away, Declined):
+            return None
+        maps[key] = Map(told["name"] or journey, road(told, version, (), (), ()))
+    return maps[key]
+
+
 async def _told(visit: Visit, asked: str) -> dict[str, Any]:
     """What the services tell of a customer; one that is away leaves its part out."""
     services, workspace = visit.services, visit.workspace
@@ -58,6 +87,7 @@ async def _told(visit: Visit, asked: str) -> dict[str, Any]:
     away = sorted({one.service for one in found if isinstance(one, Missing)})
     standing, events, facts, messages, contact = ({} if isinstance(one, Missing) else one for one in found)
     enrollments = standing.get("enrollments", [])
+    maps = await _maps(visit, {(one["journey"], one["version"]) for one in enrollments})
     moments = line(events.get("events", []), facts, enrollments, messages or [], contact)
     return {
         "away": away,
@@ -65,6 +95,10 @@ async def _told(visit: Visit, asked: str) -> dict[str, Any]:
         "merged_into": events.get("merged_into") or contact.get("merged_into") or "",
         "forgotten": events.get("forgotten", 0),
         "enrollments": enrollments,
+        "title_of": lambda one: maps[key].title if (key := _key(one)) in maps else one["journey"],
+        "state_of": lambda one, state: signs.state_in(
+            maps[key].road if (key := _key(one)) in maps else None, state, visit.lang
+        ),
         "messages": messages or [],
         "contact": contact,
         "moments": moments,

@@ -26,6 +26,7 @@ Name = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9-]*$", max_length=100)]
 State = Annotated[str, Query(max_length=100)]
 VIEWS = ("journey_funnel", "journey_flow", "message_outcomes")
 WAITING_SHOWN = 6
+MOST_WAITING = 200
 
 
 @router.get("/journeys")
@@ -43,7 +44,13 @@ async def listing(visit: Visiting) -> Response:
 
 
 @router.get("/journeys/{journey}")
-async def one(visit: Visiting, journey: Name, state: State = "", version: int | None = None) -> Response:
+async def one(
+    visit: Visiting,
+    journey: Name,
+    state: State = "",
+    version: int | None = None,
+    all: bool = False,  # noqa: A002, FBT001, FBT002 - a query parameter
+) -> Response:
     """A journey's map, its figures by step, one state's people, and the document it was made from."""
     services, workspace = visit.services, visit.workspace
     found, standing, *views = await asyncio.gather(
@@ -55,7 +62,8 @@ async def one(visit: Visiting, journey: Name, state: State = "", version: int | 
     drawn = road(found, found["shown"], *([] if isinstance(view, Missing) else view["rows"] for view in views))
     chosen = drawn.stop(state)
     stays, waiting = await asyncio.gather(
-        _stays(visit, journey, found["shown"]), _waiting(visit, journey, found["shown"], chosen)
+        _stays(visit, journey, found["shown"]),
+        _waiting(visit, journey, found["shown"], chosen, MOST_WAITING if all else WAITING_SHOWN),
     )
     query = f"&version={version}" if version is not None else ""
     title = visit.say("journeys.road")
@@ -72,6 +80,7 @@ async def one(visit: Visiting, journey: Name, state: State = "", version: int | 
         kept=kept,
         chosen=chosen,
         waiting=waiting,
+        most_waiting=MOST_WAITING,
         stays=stays,
         now=figures.instant(found["now"]),
         lift=compared,
@@ -88,11 +97,11 @@ async def one(visit: Visiting, journey: Name, state: State = "", version: int | 
     )
 
 
-async def _waiting(visit: Visit, journey: str, version: int, chosen: Stop | None) -> Any:
+async def _waiting(visit: Visit, journey: str, version: int, chosen: Stop | None, most: int) -> Any:
     """Who waits in the state that is looked at; ``None`` where nobody does."""
     if chosen is None or not chosen.waiting:
         return None
-    asked: Asked = {"workspace": visit.workspace, "version": version, "limit": WAITING_SHOWN}
+    asked: Asked = {"workspace": visit.workspace, "version": version, "limit": most}
     path = f"/v1/journeys/{quote(journey)}/states/{quote(chosen.name)}"
     return await visit.maybe(visit.services.ask("journey", path, asked))
 

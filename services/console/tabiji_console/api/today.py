@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,19 +15,23 @@ from tabiji_console.api.live import tell_live
 from tabiji_console.api.visit import Missing, Visit, Visiting
 from tabiji_console.domain import figures, today
 from tabiji_console.domain.gauges import Gauges
+from tabiji_console.ports import Query
 
 router = APIRouter()
 
 SLOWEST = 5.0  # a day's figures are sums over the day: ask for them that often at most
+LOOK_BACK = 14  # days, of which each is one question
 REASONS_SHOWN = 6
 JOURNEYS_SHOWN = 8
 Told = dict[str, Any]
 
 
 @router.get("/")
-async def page(visit: Visiting) -> Response:
-    """The first page."""
-    return visit.page("today.html", "today", **await _told(visit))
+async def page(visit: Visiting, day: date | None = None) -> Response:
+    """The first page: today as it goes on, or what a day that is over came to."""
+    told = await _told(visit, day)
+    last = await _last(visit, told["day"]) if day is None and today.is_quiet(told["day"]) else None
+    return visit.page("today.html", "today", **told, past=day is not None, last=last)
 
 
 @router.get("/live/today")
@@ -57,14 +62,31 @@ async def compare(visit: Visiting) -> Response:
     return visit.back("/promises#drift")
 
 
-async def _promised(visit: Visit) -> tuple[Any, Any, Any]:
+async def _last(visit: Visit, day: Mapping[str, Any]) -> date | None:
+    """The last day before a quiet one on which something happened; ``None`` where it is long ago."""
+    begun = date.fromisoformat(day["day"])
+    for days in range(1, LOOK_BACK + 1):
+        found = await visit.maybe(_day(visit, begun - timedelta(days)))
+        if isinstance(found, Missing):
+            return None
+        if not today.is_quiet(found):
+            return begun - timedelta(days)
+    return None
+
+
+async def _day(visit: Visit, day: date | None) -> Any:
+    query: Query = {"workspace": visit.workspace, "tz": visit.zone, "day": day and day.isoformat()}
+    return await visit.services.ask("analytics", "/v1/day", query)
+
+
+async def _promised(visit: Visit, day: date | None = None) -> tuple[Any, Any, Any]:
     services = visit.services
-    day, standing, gauges = await asyncio.gather(
-        visit.maybe(services.ask("analytics", "/v1/day", {"workspace": visit.workspace, "tz": visit.zone})),
+    told, standing, gauges = await asyncio.gather(
+        visit.maybe(_day(visit, day)),
         visit.maybe(services.ask("journey", "/v1/conservation")),
         visit.maybe(gauges_of(visit, "analytics")),
     )
-    return day, standing, gauges
+    return told, standing, gauges
 
 
 def _promises(standing: Any, gauges: Any, day: Any) -> today.Promises:
@@ -72,10 +94,10 @@ def _promises(standing: Any, gauges: Any, day: Any) -> today.Promises:
     return today.promises(*known)
 
 
-async def _told(visit: Visit) -> Told:
-    """What the page shows."""
+async def _told(visit: Visit, on: date | None = None) -> Told:
+    """What the page shows of today, or of the day ``on``."""
     (day, standing, analytics), journeys, dispatch = await asyncio.gather(
-        _promised(visit),
+        _promised(visit, on),
         visit.maybe(visit.services.ask("journey", "/v1/journeys", {"workspace": visit.workspace})),
         visit.maybe(gauges_of(visit, "dispatch")),
     )

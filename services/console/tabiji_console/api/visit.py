@@ -16,6 +16,7 @@ from tabiji_console.adapters.seal import Seal, new_visitor
 from tabiji_console.api.stream import Stream
 from tabiji_console.domain import words
 from tabiji_console.domain.nav import PLACES, within
+from tabiji_console.domain.road import Road
 from tabiji_console.ports import Away, Desk, Services
 from tabiji_console.settings import ConsoleSettings
 
@@ -31,6 +32,14 @@ class Forged(Exception):
 
 
 @dataclass(frozen=True)
+class Map:
+    """What a version of a journey is called, and its states: they never change once it is published."""
+
+    title: str
+    road: Road
+
+
+@dataclass(frozen=True)
 class House:
     """What the whole process shares."""
 
@@ -39,6 +48,7 @@ class House:
     seal: Seal
     pages: Environment
     streams: dict[str, Stream[Visit]] = field(default_factory=dict)
+    maps: dict[tuple[str, str, int], Map] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ _ACTS = tuple(
         (r"POST (/v1)?/restore/release|POST /clock/accept", "restore"),
         (r"POST /v1/journeys/[^/]+/pause", "pause"),
         (r"POST /v1/journeys", "publish"),
+        (r"POST /v1/recompute", "recompute"),
         (r"(POST|DELETE) /v1/keys.*", "keys"),
     )
 )

@@ -62,6 +62,19 @@ def title_in(road: Road, stop: Stop, lang: Lang) -> str:
     return arm + title_of(stop, lang)
 
 
+def state_in(road: Road | None, state: str | None, lang: Lang) -> str:
+    """What a state is called on the map of its journey; its name made readable where the map is not at hand."""
+    stop = road.stop(state) if road is not None and state else None
+    if road is not None and stop is not None:
+        return title_in(road, stop, lang)
+    return named_or_readable(lang, "state", state) if state else figures.DASH
+
+
+def template_of(lang: Lang, template: str) -> str:
+    """What a message is called by its template, without the journey's folder."""
+    return named_or_readable(lang, "template", template.rpartition("/")[2])
+
+
 def named_or_readable(lang: Lang, family: str, name: str) -> str:
     """The word for a name out of a document, or the name with spaces and a capital."""
     if f"{family}.{name}" in WORDS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,16 @@ _ICONS = {
     "merged": "users",
 }
 _CHANNELS = {"email": "mail", "line": "message-circle", "sms": "message-circle"}
+_ORDER = {
+    "campaign": 0,
+    "given": 1,
+    "email_clicked": 3,
+    "unsubscribed": 4,
+    "withdrawn": 6,
+    "suppressed": 6,
+    "erased": 7,
+}
+_OTHER, _CHAIN = 2, 5
 _FACTS = {("orders", "order_completed"), ("refunds", "order_refunded"), ("touches", "campaign"), ("reactions", "")}
 
 
@@ -47,15 +57,31 @@ def line(
     found = [*_facts(facts)]
     ordered = {moment.row.get("order_id") for moment in found if moment.name == "order_completed"}
     found += [moment for moment in _events(events) if not _told(moment, ordered, found)]
-    found += [*_moves(enrollments), *map(_message, deliveries), *_consents(contact)]
-    return sorted(found, key=_place, reverse=True)
+    found += [*_moves(enrollments), *_messages(enrollments, deliveries), *_consents(contact)]
+    sent = {one.row["message_key"]: one for one in found if one.kind == "message"}
+    told = [_with_message(one, sent) for one in found]
+    return sorted(told, key=lambda one: _place(one, sent), reverse=True)
 
 
-def _place(moment: Moment) -> tuple[datetime, int, int]:
-    """Where it stands: what happens in one instant is in the order of cause and effect."""
-    outcome = moment.kind == "move" and moment.row.get("cause") == "outcome"
-    rank = 3 if outcome else {"move": 1, "message": 2}.get(moment.kind, 0)
-    return moment.at, rank, int(moment.row.get("seq", 0))
+def _with_message(moment: Moment, sent: Mapping[str, Moment]) -> Moment:
+    """A reaction with the template of the message that it is one to, where that is known."""
+    to = sent.get(moment.row.get("message_key") or "") if moment.kind == "event" else None
+    return replace(moment, row={**moment.row, "template": to.row["template"]}) if to else moment
+
+
+def _place(moment: Moment, sent: Mapping[str, Moment]) -> tuple[datetime, int, int, int, int]:
+    """Where it stands: what happens in one instant is in the order of cause and effect.
+
+    A visit and consent come before what else happens, which comes before the moves that it causes; a message stands
+    behind the move that asked for it and before the one that its outcome causes, and so do reactions to it.
+    """
+    rank = _ORDER.get(moment.name, _OTHER)
+    if moment.kind in {"move", "message"}:
+        return moment.at, _CHAIN, moment.row["of"], moment.row["seq"], moment.kind == "message"
+    to = sent.get(moment.row.get("message_key") or "") if moment.kind == "event" else None
+    if to is not None and to.at == moment.at:
+        return moment.at, _CHAIN, to.row["of"], to.row["seq"], rank
+    return moment.at, rank, 0, 0, 0
 
 
 def _told(moment: Moment, ordered: set[Any], found: Iterable[Moment]) -> bool:
@@ -78,16 +104,25 @@ def _events(events: Iterable[Row]) -> Iterable[Moment]:
 
 
 def _moves(enrollments: Iterable[Row]) -> Iterable[Moment]:
-    for one in enrollments:
+    for nth, one in enumerate(enrollments):
         for move in one["history"]:
             sign = {"entered": "route", "finished": "circle-check", "exited": "log-out"}.get(move["kind"], "git-branch")
-            row = {**move, "journey": one["journey"], "holdout": one["holdout"]}
+            row = {**move, "journey": one["journey"], "version": one["version"], "holdout": one["holdout"], "of": -nth}
             yield Moment(_at(move["at"]), "move", move["kind"], sign, row)
 
 
-def _message(row: Row) -> Moment:
-    when = row.get("at") or row.get("decided_at") or row["retry_at"]
-    return Moment(_at(when), "message", row["state"], _CHANNELS.get(row["channel"], "send"), row)
+def _messages(enrollments: Sequence[Row], deliveries: Iterable[Row]) -> Iterable[Moment]:
+    """Messages, each with the enrollment (``of``) and the number of the move (``seq``) that asked for it."""
+    asked = {
+        (one["id"], move["to_state"]): (-nth, move["seq"])
+        for nth, one in enumerate(enrollments)
+        for move in one["history"]
+    }
+    for row in deliveries:
+        of, seq = asked.get((row.get("enrollment"), row.get("send_state")), (1, 0))
+        when = row.get("at") or row.get("decided_at") or row["retry_at"]
+        sign = _CHANNELS.get(row["channel"], "send")
+        yield Moment(_at(when), "message", row["state"], sign, {**row, "of": of, "seq": seq})
 
 
 def _consents(contact: Row) -> Iterable[Moment]:

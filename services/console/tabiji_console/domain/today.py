@@ -95,6 +95,11 @@ def waiting(standing: Row, workspace: str) -> list[tuple[str, int]]:
     return sorted((one for one in found if one[1]), key=lambda one: (-one[1], one[0]))
 
 
+def is_quiet(day: Row) -> bool:
+    """Whether it is known that nothing happened on a day so far; false where it is not known."""
+    return bool(day) and not any(day[what] for what in ("orders", "messages", "moves", "reactions"))
+
+
 def entered(day: Row) -> int:
     """How many people came into journeys."""
     return sum(row["enrollments"] for row in day["moves"] if row["what"] == "entered")

@@ -34,5 +34,6 @@ WORDS = {
     "act.restore": ("停止後の再開", "Went on after a stop"),
     "act.pause": ("ジャーニーの一時停止・再開", "Journey paused or resumed"),
     "act.publish": ("ジャーニーの公開", "Journey published"),
+    "act.recompute": ("集計の照合", "Views recomputed"),
     "act.keys": ("書き込みキーの変更", "Write key"),
 }

@@ -11,6 +11,22 @@ WORDS = {
         "出来事・ジャーニー・メッセージ・同意を 1 本の時間軸に並べ、なぜ送られた（送られなかった）かを説明します。",
         "Events, journeys, messages and consent on one line of time, and why each message was sent or not.",
     ),
+    "customers.find": ("会員 ID が分からないときは", "Where to find an id"),
+    "customers.find.journeys": ("ジャーニー", "Journeys"),
+    "customers.find.journeys.lead": (
+        "でステップを選ぶと、待機中のお客様が並びます。",
+        "list who waits once a step is picked.",
+    ),
+    "customers.find.deliveries": ("配信", "Deliveries"),
+    "customers.find.deliveries.lead": (
+        "には、結果不明のメッセージの宛先のお客様が並びます。",
+        "list customers with a message of which nobody knows the end.",
+    ),
+    "customers.find.health": ("稼働状況", "Health"),
+    "customers.find.health.lead": (
+        "には、処理停止中のお客様が並びます。",
+        "lists customers who are parked.",
+    ),
     "customers.none": ("「{id}」は見つかりません", "Nobody is known as “{id}”"),
     "customers.none.lead": (
         (

@@ -5,6 +5,12 @@ from __future__ import annotations
 WORDS = {
     "today.title": ("今日", "Today"),
     "today.lead": ("{day} 0:00 から · {zone}", "{day} since midnight · {zone}"),
+    "today.lead.past": ("この日の 0:00 から 24:00 まで · {zone}", "From midnight to midnight · {zone}"),
+    "today.quiet": (
+        "今日はまだ何も起きていません。最後に動きがあったのは {day} です。",
+        "Nothing has happened yet today. The last day with something was {day}.",
+    ),
+    "today.quiet.go": ("その日を見る", "See that day"),
     "today.sales": ("売上", "Sales"),
     "today.sales.note": ("返金前", "before refunds"),
     "today.orders": ("注文", "Orders"),
@@ -13,6 +19,7 @@ WORDS = {
     "today.existing": ("既存のお客様", "Existing customers"),
     "today.people": ("{n}人", "{n} people"),
     "today.orders.none": ("今日の注文はまだありません", "No orders yet today"),
+    "today.orders.none.past": ("この日の注文はありません", "No orders on that day"),
     "today.orders.none.lead": (
         "注文が届くと、ここに表示されます。",
         "They are shown here as soon as one comes in.",
@@ -20,21 +27,23 @@ WORDS = {
     "today.email_opened": ("メールの開封", "Mails opened"),
     "today.email_clicked": ("リンクのクリック", "Links clicked"),
     "today.unsubscribed": ("配信停止", "Unsubscribed"),
-    "today.entered": ("ジャーニーに入った人", "Entered a journey"),
+    "today.entered": ("ジャーニーへのエントリー", "Journey entries"),
     "today.promises": ("約束", "Promises"),
     "today.promises.all": ("すべて守られています", "All kept"),
     "today.promises.part": ("未確認のものがあります", "Not all known"),
     "today.promises.not": ("確認が必要です", "Needs a look"),
     "today.promises.proof": ("証拠を見る", "See the proof"),
-    "today.lost": ("見失った人", "Lost"),
-    "today.lost.lead": ("入った人＝待機＋完了＋離脱", "entered = waiting + finished + left"),
+    "today.lost": ("行方不明のエントリー", "Entries lost"),
+    "today.lost.lead": ("エントリー＝待機中＋完了＋離脱", "entries = waiting + finished + exited"),
     "today.drift": ("集計のずれ", "Drift"),
     "today.drift.lead": ("{n} 個のセルを元データと照合", "{n} cells compared with the facts"),
     "today.drift.never": ("まだ照合していません", "not compared yet"),
     "today.doubled": ("二重送信", "Doubled"),
     "today.doubled.lead": ("今日送った {n} 通のうち", "of {n} sent today"),
+    "today.doubled.lead.past": ("この日に送った {n} 通のうち", "of {n} sent on that day"),
     "today.messages": ("メッセージ", "Messages"),
     "today.messages.none": ("今日の配信はまだありません", "No messages yet today"),
+    "today.messages.none.past": ("この日の配信はありません", "No messages on that day"),
     "today.messages.none.lead": (
         "ジャーニーが送ると決めた結果が、ここに理由とともに並びます。",
         "What became of each message is listed here, with the reason.",
@@ -44,8 +53,8 @@ WORDS = {
     "today.ahead": ("これから", "Ahead"),
     "today.ahead.queued": ("送信待ち", "Queued"),
     "today.ahead.held": ("保留", "Held"),
-    "today.waiting": ("待機中の人", "Who waits"),
-    "today.waiting.none": ("待っている人はいません", "Nobody is waiting"),
+    "today.waiting": ("待機中のエントリー", "Waiting in journeys"),
+    "today.waiting.none": ("待機中のエントリーはありません", "Nobody is waiting"),
     "today.waiting.none.lead": (
         "ジャーニーに入ったお客様が、ここにジャーニー別に表示されます。",
         "Customers in journeys are shown here, by journey.",
@@ -58,9 +67,9 @@ WORDS = {
         "Not figures to believe, but figures that can be counted again.",
     ),
     "promises.lost.lead": (
-        "入った人の台帳（追記のみ）と、いまの居場所を 1 つのトランザクションで数えます。残差は必ず 0 です。",
+        "エントリーの台帳（追記のみ）と、いまの居場所を 1 つのトランザクションで数えます。残差は必ず 0 です。",
         (
-            "The ledger of entries, which is only appended to, and where everybody is now, counted in one transaction."
+            "The ledger of entries, which is only appended to, and where each is now, counted in one transaction."
             " The balance must be 0."
         ),
     ),
