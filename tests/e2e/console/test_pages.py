@@ -85,7 +85,7 @@ def test_a_customer_is_one_line_of_time_with_the_reason_of_every_step(shown: Sho
         assert made.page.locator(".line-one.consent").count() == 1
         [sent] = made.page.locator(".line-one.message").all()
         assert message["template"] in str(sent.text_content())
-        assert "送信先が受け取りました" in str(sent.locator(".line-why").text_content())
+        assert "プロバイダーが受け取りました" in str(sent.locator(".line-why").text_content())
         sent.locator("summary").click()
         frame = made.page.frame_locator(".line-one.message iframe")
         assert "はじめてのご注文、スタッフ一同うれしく拝見しました" in str(frame.locator("body").text_content())
@@ -95,7 +95,7 @@ def test_a_customer_is_one_line_of_time_with_the_reason_of_every_step(shown: Sho
         for one in enrollments:
             told = shown.get("journey", f"/v1/journeys/{one['journey']}", version=one["version"])
             state = state_in(road(told, one["version"], (), (), ()), one["state"], "ja")
-            assert f"{state} で待機中" in made.text(".standing")
+            assert f"「{state}」で待機中" in made.text(".standing")
         assert "同意あり" in made.text("#h-consent >> xpath=../..")
         assert made.complaints == []
 

@@ -168,13 +168,13 @@ def test_states_journeys_and_templates_are_called_as_on_the_map() -> None:
     with browser(made) as client:
         for _ in range(2):
             text = client.get("/customers?id=c1").text
-            assert "開封を待つ で待機中" in text
+            assert "「開封を待つ」で待機中" in text
             assert "F2転換" in text
             assert "Thanks" in text
         assert [path for _, path, _ in made.asked].count("/v1/journeys/f2") == 1, "a version never changes"
     unknown = shop()
     with browser(unknown) as client:
-        assert "Opened で待機中" in client.get("/customers?id=c1").text
+        assert "「Opened」で待機中" in client.get("/customers?id=c1").text
 
 
 def test_nobody_is_found_and_nothing_asked_is_said() -> None:

@@ -127,8 +127,8 @@ def test_what_a_switch_lacks_is_named(asked: dict[str, Any], wrong: str) -> None
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"scope": "journey", "name": " "}, "止めるジャーニーまたは送信先の名前を入力してください"),
-        ({"scope": "provider", "name": ""}, "止めるジャーニーまたは送信先の名前を入力してください"),
+        ({"scope": "journey", "name": " "}, "止めるジャーニーまたはプロバイダーの名前を入力してください"),
+        ({"scope": "provider", "name": ""}, "止めるジャーニーまたはプロバイダーの名前を入力してください"),
         ({"scope": "journey", "name": "<f3>"}, "「&lt;f3&gt;」というジャーニーはありません"),
     ],
 )

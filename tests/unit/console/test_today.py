@@ -134,7 +134,7 @@ def test_a_quiet_day_leads_to_the_last_one_with_something() -> None:
 
     def told(query: dict[str, str | None]) -> dict[str, object]:
         asked.append(query["day"])
-        quiet = {"orders": [], "messages": [], "moves": [], "reactions": []}
+        quiet: dict[str, object] = {"orders": [], "messages": [], "moves": [], "reactions": []}
         day = {**DAY, "day": query["day"] or "2026-11-24"}
         return day if query["day"] == "2026-11-21" else day | quiet
 

@@ -75,7 +75,7 @@ async def _last(visit: Visit, day: Mapping[str, Any]) -> date | None:
 
 
 async def _day(visit: Visit, day: date | None) -> Any:
-    query: Query = {"workspace": visit.workspace, "tz": visit.zone, "day": day and day.isoformat()}
+    query: Query = {"workspace": visit.workspace, "tz": visit.zone, "day": day.isoformat() if day else None}
     return await visit.services.ask("analytics", "/v1/day", query)
 
 

@@ -63,10 +63,10 @@ WORDS = {
     "journeys.due": ("次の予定", "Next"),
     "journeys.due.in": ("次の予定 · {span}後", "Next · in {span}"),
     "journeys.due.past": ("まもなく", "Any moment"),
-    "journeys.nobody.waits": ("いま待っている人はいません", "Nobody is waiting here now"),
+    "journeys.nobody.waits": ("いま待機中のお客様はいません", "Nobody is waiting here now"),
     "journeys.pick": ("ステップを選ぶ", "Pick a step"),
     "journeys.pick.lead": (
-        "道のりや表のステップを選ぶと、待っている人と数字を表示します。",
+        "道のりや表のステップを選ぶと、待機中のお客様と数字を表示します。",
         "Pick a step on the road or in the table to see its figures and who waits there.",
     ),
     "journeys.source": ("定義（YAML）", "Source (YAML)"),

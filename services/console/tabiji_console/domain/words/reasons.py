@@ -29,17 +29,17 @@ WORDS = {
     "reason.permanent": ("恒久エラー", "Permanent error"),
     "reason.unknown": ("結果不明", "Outcome unknown"),
     "reason.template": ("テンプレート不備", "Template"),
-    "reason.no_provider": ("送信手段なし", "No provider"),
+    "reason.no_provider": ("プロバイダーなし", "No provider"),
     "reason.rejected": ("読めない依頼", "Unreadable request"),
-    "reason.operator": ("人の判断", "Told by a person"),
+    "reason.operator": ("担当者の判断", "Told by a person"),
     "reason.lease": ("応答途絶", "Lease ran out"),
     "reason.holdout": ("ホールドアウト", "Holdout"),
     "why.sent": (
-        "同意があり、時間帯・頻度・停止の制限にも当たらず、送信先が受け取りました。",
+        "同意があり、時間帯・頻度・停止の制限にも当たらず、プロバイダーが受け取りました。",
         "There was consent, nothing held it back, and the provider took it.",
     ),
     "why.sent.operator": ("担当者が「届いた」と判断しました。", "A person settled it as delivered."),
-    "why.delivered": ("送信先が受け取り、お客様に届きました。", "The provider took it and says that it arrived."),
+    "why.delivered": ("プロバイダーが受け取り、お客様に届きました。", "The provider took it and says that it arrived."),
     "why.queued": (
         "まだ送っていません。同じお客様の前のメッセージが終わりしだい、順に送ります。",
         "Not sent yet: it goes out in turn, after the customer's earlier messages.",
@@ -78,12 +78,12 @@ WORDS = {
         "It was decided on another Kafka cluster ({what}), and waits for a person.",
     ),
     "why.held.key_expired": (
-        "届いたかどうか分からず、送信先が照合できる期間も過ぎました。担当者の判断を待っています。",
+        "届いたかどうか分からず、プロバイダーが照合できる期間も過ぎました。担当者の判断を待っています。",
         "Nobody knows whether it arrived, and the provider has forgotten its key. It waits for a person.",
     ),
     "why.suppressed": ("送らないと決めました：{reason}。", "It was decided not to send it: {reason}."),
     "why.suppressed.no_consent": (
-        "この手段での配信に同意がなかったため、送りませんでした。",
+        "このチャネルでの配信に同意がなかったため、送りませんでした。",
         "Not sent: there was no consent for this channel.",
     ),
     "why.suppressed.no_address": (
@@ -112,7 +112,7 @@ WORDS = {
     ),
     "why.failed": ("送れませんでした：{reason}。", "It could not be sent: {reason}."),
     "why.failed.permanent": (
-        "送信先が受け取りを拒みました。同じ内容では何度送っても届きません。",
+        "プロバイダーが受け取りを拒みました。同じ内容では何度送っても届きません。",
         "The provider refused it for good: sending it again would not help.",
     ),
     "why.failed.template": (
@@ -120,12 +120,12 @@ WORDS = {
         "The template is at fault: no text could be made.",
     ),
     "why.failed.no_provider": (
-        "この手段を運ぶ送信先が設定されていません。",
+        "このチャネルを扱うプロバイダーが設定されていません。",
         "No provider is set up for this channel.",
     ),
     "why.failed.operator": ("担当者が「届いていない」と判断しました。", "A person settled it as not delivered."),
     "why.unknown": (
-        "送信先の返事が途切れ、届いたかどうか誰にも分かりません。自動では送り直しません。",
+        "プロバイダーの返事が途切れ、届いたかどうか誰にも分かりません。自動では送り直しません。",
         "The provider's answer was cut off: nobody knows whether it arrived. It is not sent again by itself.",
     ),
     "why.after_exit": (

@@ -56,7 +56,7 @@ WORDS = {
     "today.waiting": ("待機中のエントリー", "Waiting in journeys"),
     "today.waiting.none": ("待機中のエントリーはありません", "Nobody is waiting"),
     "today.waiting.none.lead": (
-        "ジャーニーに入ったお客様が、ここにジャーニー別に表示されます。",
+        "エントリーしたお客様が、ここにジャーニー別に表示されます。",
         "Customers in journeys are shown here, by journey.",
     ),
     "today.journey": ("ジャーニー", "Journey"),
