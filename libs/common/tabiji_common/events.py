@@ -8,6 +8,7 @@ and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -232,9 +233,14 @@ class Erased(CustomerEvent, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ErasureDone(CustomerEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """``service`` has forgotten this customer."""
+    """``service`` has forgotten this customer as it was until ``until``, the moment of the erasure.
+
+    What is told of it from then on is somebody's who came back. Without ``until`` (records from before it was there)
+    the record's own ``ce_time`` is the bound.
+    """
 
     service: str
+    until: datetime | None = None
 
 
 class CustomEvent(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -141,12 +141,12 @@ class Projection:
         await self._project_orders(tx, batch, leaving, deltas, applied)
         await self._project_messages(tx, batch, leaving, deltas, counts)
         await self._project_moves(tx, batch, deltas, counts)
+        self._hand_over(batch, now, applied)
+        await self._erase(tx, segment, deltas, now, applied)
         await FACTS_WRITTEN()
         for rollup, cells in deltas:
             await self._books.rollups.add(tx, rollup, cells)
         await CELLS_WRITTEN()
-        self._hand_over(batch, now, applied)
-        await self._erase(tx, segment, now, applied)
 
     async def _merges(
         self, tx: Connection, segment: Sequence[Reading], counts: Counts
@@ -254,17 +254,36 @@ class Projection:
                     ANALYTICS_HANDOVERS.record(body, id=id_, source=SOURCE, occurred_at=now, accepted_at=now)
                 )
 
-    async def _erase(self, tx: Connection, segment: Sequence[Reading], now: datetime, applied: Applied) -> None:
-        gone = {reading.who for reading in segment if reading.erased}
+    async def _erase(
+        self, tx: Connection, segment: Sequence[Reading], deltas: Deltas, now: datetime, applied: Applied
+    ) -> None:
+        gone = {reading.who: reading for reading in segment if reading.erased}
         if not gone:
             return
-        await self._books.people.erase(tx, gone)
-        asked = {reading.who: reading.received.id for reading in segment if reading.received.type == "erased"}
+        asked = {who: reading.received.id for who, reading in gone.items() if reading.until is None}
+        await self._books.people.erase(tx, dict.fromkeys(asked))
+        await self._part(tx, {who: reading for who, reading in gone.items() if who not in asked}, deltas)
         applied.notes.other["erased"] += len(asked)
         for (workspace, customer), cause in asked.items():
             done = ErasureDone(workspace=workspace, customer=customer, service="analytics")
             id_ = derived_id("erasure_done", "analytics", workspace, customer, cause)
             applied.records.append(CUSTOMERS.record(done, id=id_, source=SOURCE, occurred_at=now, accepted_at=now))
+
+    async def _part(self, tx: Connection, gone: Mapping[Who, Reading], deltas: Deltas) -> None:
+        """Put what was before an erasure under a random id; who came back keeps the rest, and they are two from now."""
+        if not gone:
+            return
+        orders, touches, zones = self._books.orders, self._books.touches, await self._books.rollups.zones(tx)
+        before, touched = await orders.of(tx, gone), await touches.first(tx, gone)
+        aliases = await self._books.people.erase(tx, {who: reading.until for who, reading in gone.items()})
+        both = [*gone, *aliases.values()]
+        after, touching = await orders.of(tx, both), await touches.first(tx, both)
+        for who, reading in gone.items():
+            was = contribution(before.get(who, {}).values(), touched.get(who), zones)
+            deltas.change(who, reading.received.partition, was, {})
+            for one in (who, aliases[who]):
+                now = contribution(after.get(one, {}).values(), touching.get(one), zones)
+                deltas.change(who, reading.received.partition, {}, now)
 
 
 def _leaves(received: Received) -> bool:

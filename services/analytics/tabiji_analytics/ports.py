@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -130,8 +131,12 @@ class People(Protocol):
         """Record (workspace, source, target) of known customers said to be one; how many are new."""
         ...
 
-    async def erase(self, tx: Connection, whos: Collection[Who]) -> None:
-        """Put a random id in the place of each of these customers, wherever they stand."""
+    async def erase(self, tx: Connection, whos: Mapping[Who, datetime | None]) -> dict[Who, Who]:
+        """Put a random id in the place of each of these customers; which one.
+
+        Everywhere, or where there is an instant, only in what is of before it: facts that happened until then,
+        enrollments that had begun by then, and messages of those.
+        """
         ...
 
 

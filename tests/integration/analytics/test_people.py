@@ -201,6 +201,63 @@ async def test_what_others_tell_of_an_erased_customer_until_they_are_done_leaves
     assert set(await _found(yard, "marker-77")) <= {"user_id"}
 
 
+async def test_a_late_word_that_an_erasure_is_done_leaves_alone_who_has_come_back_since(yard: Yard) -> None:
+    who: dict[str, Any] = {"workspace": "demo", "customer": "marker-77"}
+    await yard.feed([*_life("marker-77"), erased("marker-77")])
+    left = Transition(**who, enrollment="n", journey="f2", version=1, kind="exited", at=at("2024-05-03"), seq=2)
+    begun = Transition(**who, enrollment="again", journey="f2", version=1, kind="entered", at=at("2024-05-03"), seq=1)
+    told = [_sent(who, "old", "n", "2024-05-03"), _sent(who, "new", "again", "2024-05-03")]
+    await yard.feed(
+        [
+            order("marker-77", "late", "2024-04-30", 5),
+            order("marker-77", "back", "2024-05-02", 7, medium="mail"),
+            viewed("marker-77", "2024-04-29", "cpc"),
+            viewed("marker-77", "2024-05-02", "mail"),
+            record(TRANSITIONS, left, "t2", "2024-05-03"),
+            record(TRANSITIONS, begun, "t3", "2024-05-03"),
+            *(record(OUTCOMES, one, one.message_key, "2024-05-03") for one in told),
+            record(ENGAGEMENTS, events.EmailOpened(**who, message_key="old"), "open-old", "2024-05-04"),
+            record(ENGAGEMENTS, events.EmailOpened(**who, message_key="new"), "open-new", "2024-05-04"),
+            merged("anon-2", "marker-77"),
+        ]
+    )
+    others = await yard.snapshot()
+
+    done = events.ErasureDone(**who, service="dispatch", until=at("2024-05-01"))
+    await yard.feed([record(CUSTOMERS, done, "done", "2024-05-05")])
+
+    assert await _his(yard, "order_fact", "order_id", "marker-77") == ["back"]
+    assert await _his(yard, "touch_fact", "medium", "marker-77") == ["mail"]
+    assert await _his(yard, "transition_fact", "enrollment", "marker-77") == ["again"]
+    assert await _his(yard, "outcome_fact", "message_key", "marker-77") == ["new"]
+    assert await _his(yard, "engagement_fact", "message_key", "marker-77") == ["new"]
+    assert await yard.pool.fetchval("SELECT target FROM merged WHERE customer = 'anon-2'") == "marker-77"
+    await assert_true(yard)
+    assert (await sizes(yard))["2024-05"] == 1, "who came back is a new customer"
+    same = [name for name in others if name.startswith(("message_outcomes", "journey_"))]
+    now = await yard.snapshot()
+    assert {name: now[name] for name in same} == {name: others[name] for name in same}
+
+
+async def test_a_word_of_before_there_were_bounds_counts_until_it_was_said(yard: Yard) -> None:
+    done = events.ErasureDone(workspace="demo", customer="ann", service="journey")
+    await yard.feed([order("ann", "1", "2024-05-04"), order("ann", "2", "2024-05-06")])
+    await yard.feed([record(CUSTOMERS, done, "done", "2024-05-05")])
+
+    assert await _his(yard, "order_fact", "order_id", "ann") == ["2"]
+    await assert_true(yard)
+
+
+def _sent(who: dict[str, Any], message_key: str, enrollment: str, when: str) -> Outcome:
+    said: dict[str, Any] = {"channel": "email", "journey": "f2", "send_state": "thanks", "state": "sent"}
+    return Outcome(**who, **said, message_key=message_key, enrollment=enrollment, at=at(when))
+
+
+async def _his(yard: Yard, table: str, column: str, customer: str) -> list[str]:
+    rows = await yard.pool.fetch(f"SELECT {column} FROM {table} WHERE customer = $1 ORDER BY 1", customer)  # noqa: S608
+    return [row[0] for row in rows]
+
+
 async def test_an_erased_customers_order_still_counts_once_and_can_still_be_refunded(yard: Yard) -> None:
     bought = order("marker-77", "marker-77-1", "2024-01-10", 1000)
     await yard.feed([bought, erased("marker-77")])

@@ -224,7 +224,7 @@ async def test_erasure_leaves_no_personal_data_and_no_later_send(bench: Bench, s
     erased = received(CUSTOMERS, events.Erased(workspace="demo", customer="c1"), "erase-1", at=NOON)
     applied = await bench.turn(erased)
     [done] = [record for record in applied.records if record.type == "erasure_done"]
-    assert done.body == events.ErasureDone(workspace="demo", customer="c1", service="dispatch")
+    assert done.body == events.ErasureDone(workspace="demo", customer="c1", service="dispatch", until=NOON)
     await bench.settle()
     assert bench.said() == [("m1", "suppressed", "erased")]
     assert marker not in await everything(bench.pool)

@@ -37,6 +37,7 @@ MEANINGS = {
     "target": "The customer that `source` turned out to be.",
     "known": "Whether both were known customers: recorded as pending, nothing moves.",
     "service": "The service that has forgotten the customer.",
+    "until": "The moment of the erasure; what happened later is not forgotten.",
     # journeys
     "journey": "The journey's id.",
     "version": "The journey's published version.",

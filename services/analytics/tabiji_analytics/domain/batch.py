@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tabiji_analytics.domain import handover
 from tabiji_analytics.domain.facts import (
@@ -30,7 +31,8 @@ from tabiji_common.users import Users
 class Reading:
     """What one record says: the facts of ``who`` and how often they were passed on, or a merge, or an erasure.
 
-    Another service's word that it is done is an erasure too: what it told last of the customer lies before it.
+    Another service's word that it is done is an erasure too: what it told last of the customer lies before it. That
+    one comes late, so it forgets what was until the erasure (``until``) and leaves alone who has come back since.
     """
 
     received: Received
@@ -39,6 +41,7 @@ class Reading:
     hops: int = 0
     merged: Merged | None = None
     erased: bool = False
+    until: datetime | None = None
 
 
 def read(received: Received, users: Users) -> Reading | None:
@@ -56,8 +59,12 @@ def read(received: Received, users: Users) -> Reading | None:
         return Reading(received, who, merged=body)
     identity = identity_hash(who[0], received.source, received.id)
     facts = list(facts_in(body, identity, received.type, received.occurred_at))
-    erased = isinstance(body, Erased) or (isinstance(body, ErasureDone) and body.service != "analytics")
-    return Reading(received, who, facts, erased=erased) if facts or erased else None
+    if isinstance(body, Erased):
+        return Reading(received, who, facts, erased=True)
+    if isinstance(body, ErasureDone):
+        until = body.until or received.occurred_at
+        return Reading(received, who, erased=True, until=until) if body.service != "analytics" else None
+    return Reading(received, who, facts) if facts else None
 
 
 def segments(readings: Iterable[Reading]) -> Iterator[list[Reading]]:

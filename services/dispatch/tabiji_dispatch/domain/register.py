@@ -112,7 +112,8 @@ def _erase(folded: Folded, before: Contact, after: Contact, change: Change, secr
                 folded.listings.append(
                     Listing(before.workspace, channel, hashed, "marketing", "erased", change.occurred_at)
                 )
-    done = ErasureDone(workspace=before.workspace, customer=before.customer, service="dispatch")
+    until = max(change.occurred_at, change.accepted_at)
+    done = ErasureDone(workspace=before.workspace, customer=before.customer, service="dispatch", until=until)
     folded.records.append(
         CUSTOMERS.record(
             done, id=derived_id(change.id, "dispatch", "erasure_done"), source=SOURCE, occurred_at=now, accepted_at=now

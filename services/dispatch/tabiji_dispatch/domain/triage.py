@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -57,6 +57,7 @@ class Change:
     id: str
     occurred_at: datetime
     event: Any
+    accepted_at: datetime = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ def triage(
 def _sort(record: Received, carriers: Mapping[str, Carrier], batch: Batch, *, stepped: bool) -> None:
     if record.topic in {CUSTOMERS.name, ENGAGEMENTS.name} or isinstance(record.body, Withdraw):
         at = record.occurred_at if stepped else min(record.occurred_at, record.accepted_at)
-        batch.changes.append(Change(record.key, record.partition, record.id, at, record.body))
+        batch.changes.append(Change(record.key, record.partition, record.id, at, record.body, record.accepted_at))
         return
     body = record.body
     match body:

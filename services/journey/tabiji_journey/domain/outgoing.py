@@ -49,8 +49,8 @@ def outgoing(folded: Folded, seen: commands.Seen, now: datetime) -> Outgoing:
         out.records.append(handover(ids.workspace, target, event, event.hops + 1, now))
     out.records.extend(known(ids, target, record, now) for target, record in folded.answered)
     for record in folded.erased:
-        out.records.extend(erased(ids.workspace, visitor, record.id, now) for visitor in folded.forgotten)
-        out.records.append(erasure_done(ids, record.id, now))
+        out.records.extend(erased(ids.workspace, visitor, record, now) for visitor in folded.forgotten)
+        out.records.append(erasure_done(ids, record, now))
     return out
 
 
@@ -140,16 +140,18 @@ def known(ids: Ids, target: str, record: Told, now: datetime) -> Record[Any]:
     return _record(CUSTOMERS, body, "merged", id_, record.occurred_at, now, Mode(record.mode))
 
 
-def erased(workspace: str, visitor: str, cause: str, now: datetime) -> Record[Any]:
-    """Forget the visitor who turned out to be an erased customer."""
+def erased(workspace: str, visitor: str, cause: Told, now: datetime) -> Record[Any]:
+    """Forget the visitor who turned out to be an erased customer, as it was when that one was to be forgotten."""
     body = events.Erased(workspace=workspace, customer=visitor)
-    return _record(CUSTOMERS, body, "erased", derived_id("erased", workspace, visitor, cause), now, now)
+    id_ = derived_id("erased", workspace, visitor, cause.id)
+    return _record(CUSTOMERS, body, "erased", id_, cause.occurred_at, now)
 
 
-def erasure_done(ids: Ids, cause: str, now: datetime) -> Record[Any]:
-    """The journey service has forgotten the customer."""
-    body = events.ErasureDone(workspace=ids.workspace, customer=ids.customer, service="journey")
-    return _record(CUSTOMERS, body, "erasure_done", derived_id("erasure_done", "journey", cause), now, now)
+def erasure_done(ids: Ids, cause: Told, now: datetime) -> Record[Any]:
+    """The journey service has forgotten the customer; what it ended for that, it ended when the erasure was taken."""
+    until = max(cause.occurred_at, cause.now)
+    body = events.ErasureDone(workspace=ids.workspace, customer=ids.customer, service="journey", until=until)
+    return _record(CUSTOMERS, body, "erasure_done", derived_id("erasure_done", "journey", cause.id), now, now)
 
 
 def _record(
