@@ -254,7 +254,7 @@ def _sent(who: dict[str, Any], message_key: str, enrollment: str, when: str) -> 
 
 
 async def _his(yard: Yard, table: str, column: str, customer: str) -> list[str]:
-    rows = await yard.pool.fetch(f"SELECT {column} FROM {table} WHERE customer = $1 ORDER BY 1", customer)  # noqa: S608
+    rows = await yard.pool.fetch(f"SELECT {column} FROM {table} WHERE customer = $1 ORDER BY 1", customer)
     return [row[0] for row in rows]
 
 

@@ -349,11 +349,12 @@ async def test_an_erased_customer_is_nowhere_and_still_counted(desk: Desk) -> No
     rows = {row["journey"]: row for row in await desk.views.conservation(after(hours=1))}
     assert (rows["cart"]["entered"], rows["cart"]["exited"]) == (1, {"erased": 1})
     await desk.nobody_is_lost(after(hours=1))
-    told = [(r.type, r.key) for r in desk.sent if r.topic.name == "events.customer.v1"]
-    assert told == [("erased", "w:cookie"), ("erasure_done", f"w:{who}")]
+    visitor, done = [r for r in desk.sent if r.topic.name == "events.customer.v1"]
+    assert [(r.type, r.key) for r in (visitor, done)] == [("erased", "w:cookie"), ("erasure_done", f"w:{who}")]
+    assert visitor.occurred_at == done.body.until == after(hours=1), "who comes back is not forgotten with it"
     assert len([r for r in desk.sent if isinstance(r.body, CancelMessage)]) == 1
-    done = received(events.ErasureDone(workspace="w", customer=who, service="dispatch"), "done", after(hours=2))
-    await desk.takes(done)
+    body = events.ErasureDone(workspace="w", customer=who, service="dispatch")
+    await desk.takes(received(body, "done", after(hours=2)))
     assert await desk.rows("SELECT * FROM customer WHERE key = $1", f"w:{who}") == []
     await desk.takes(received(cart("c1", who), "e3", after(hours=3)))
     await desk.nobody_is_lost(after(hours=3))

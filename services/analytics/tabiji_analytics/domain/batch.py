@@ -59,12 +59,9 @@ def read(received: Received, users: Users) -> Reading | None:
         return Reading(received, who, merged=body)
     identity = identity_hash(who[0], received.source, received.id)
     facts = list(facts_in(body, identity, received.type, received.occurred_at))
-    if isinstance(body, Erased):
-        return Reading(received, who, facts, erased=True)
-    if isinstance(body, ErasureDone):
-        until = body.until or received.occurred_at
-        return Reading(received, who, erased=True, until=until) if body.service != "analytics" else None
-    return Reading(received, who, facts) if facts else None
+    erased = isinstance(body, Erased) or (isinstance(body, ErasureDone) and body.service != "analytics")
+    until = (body.until or received.occurred_at) if isinstance(body, ErasureDone) else None
+    return Reading(received, who, facts, erased=erased, until=until) if facts or erased else None
 
 
 def segments(readings: Iterable[Reading]) -> Iterator[list[Reading]]:

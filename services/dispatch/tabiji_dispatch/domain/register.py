@@ -112,7 +112,7 @@ def _erase(folded: Folded, before: Contact, after: Contact, change: Change, secr
                 folded.listings.append(
                     Listing(before.workspace, channel, hashed, "marketing", "erased", change.occurred_at)
                 )
-    until = max(change.occurred_at, change.accepted_at)
+    until = max(change.occurred_at, change.accepted_at or change.occurred_at)
     done = ErasureDone(workspace=before.workspace, customer=before.customer, service="dispatch", until=until)
     folded.records.append(
         CUSTOMERS.record(

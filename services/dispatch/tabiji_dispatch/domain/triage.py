@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -57,7 +57,7 @@ class Change:
     id: str
     occurred_at: datetime
     event: Any
-    accepted_at: datetime = datetime.min.replace(tzinfo=UTC)
+    accepted_at: datetime | None = None
 
 
 @dataclass(slots=True)

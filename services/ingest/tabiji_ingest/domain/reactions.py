@@ -26,7 +26,7 @@ def clicked(link: Link, token: str, now: datetime, *, machine: bool) -> Record[A
 def unsubscribed(link: Link, token: str, now: datetime) -> Record[Any]:
     """The customer asked for no more marketing; asking again is another event, since a yes may stand between the two.
 
-    Whoever counts does so by message, as analytics, or by what it changes, as journey.
+    Whoever counts does so by message, as analytics, or takes the same link within a minute for one no, as journey.
     """
     return _record(events.Unsubscribed(**_base(link)), token, now, now.isoformat())
 

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from tabiji_common import events
 
 PRODUCTS = 256  # product ids kept, the latest ones
-ONE_CLICK = timedelta(minutes=1)  # the same no within it is a button pressed twice, or a mail program's second try
+ONE_CLICK = timedelta(minutes=1)  # a no by the same link within it is a button pressed twice, or a program's second try
 
 
 class Change(StrEnum):
@@ -46,11 +46,15 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.amount_minor - sum(amount or 0 for amount in self.refunds.values())
 
 
-class Told(msgspec.Struct, frozen=True):
-    """A value and when it was told: what happened later wins, in whatever order it is read."""
+class Told(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A value and when it was told: what happened later wins, in whatever order it is read.
+
+    ``by`` tells a no that came by a message's link from any other, and by which message's.
+    """
 
     value: Any
     at: datetime
+    by: str = ""
 
 
 class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -141,7 +145,7 @@ def learn(profile: Profile, event: events.Event, at: datetime, event_id: str) ->
         case events.OrderCancelled():
             return _cancelled(profile, event.order_id)
         case events.Unsubscribed(channel=str()):
-            again = _said_again(profile.told_consent.get(str(event.channel)), at)
+            again = _said_again(profile.told_consent.get(str(event.channel)), at, _link(event))
             return _listened(profile, event, at), Change.REPEAT if again else Change.NEWS
         case _:
             return _listened(profile, event, at), Change.NEWS
@@ -153,8 +157,11 @@ def _listened(profile: Profile, event: events.Event, at: datetime) -> Profile:
             return replace(profile, told_traits=_told(profile.told_traits, event.traits, at))
         case events.ConsentGiven():
             return replace(profile, told_consent=_told(profile.told_consent, {event.channel: True}, at))
-        case events.ConsentWithdrawn() | events.Unsubscribed(channel=str()):
-            return replace(profile, told_consent=_told(profile.told_consent, {str(event.channel): False}, at))
+        case events.ConsentWithdrawn():
+            return replace(profile, told_consent=_told(profile.told_consent, {event.channel: False}, at))
+        case events.Unsubscribed(channel=str()):
+            no = {str(event.channel): False}
+            return replace(profile, told_consent=_told(profile.told_consent, no, at, _link(event)))
         case _:
             return profile
 
@@ -208,12 +215,16 @@ def _cancelled(profile: Profile, order_id: str) -> tuple[Profile, Change]:
     )
 
 
-def _said_again(known: Told | None, at: datetime) -> bool:
-    return known is not None and not known.value and abs(at - known.at) < ONE_CLICK
+def _link(event: events.Unsubscribed) -> str:
+    return f"link {event.message_key or ''}"
 
 
-def _told(known: dict[str, Told], news: dict[str, Any], at: datetime) -> dict[str, Told]:
-    later = {name: Told(value, at) for name, value in news.items() if name not in known or known[name].at <= at}
+def _said_again(known: Told | None, at: datetime, by: str) -> bool:
+    return known is not None and not known.value and known.by == by and abs(at - known.at) < ONE_CLICK
+
+
+def _told(known: dict[str, Told], news: dict[str, Any], at: datetime, by: str = "") -> dict[str, Told]:
+    later = {name: Told(value, at, by) for name, value in news.items() if name not in known or known[name].at <= at}
     return {**known, **later} if later else known
 
 

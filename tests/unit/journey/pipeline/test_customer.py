@@ -1,5 +1,7 @@
 """The fold of one customer: events against timers, exits, restarts, handovers, pauses."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from msgspec.structs import replace
@@ -34,9 +36,30 @@ states:
 """
 
 
+LETTERS = """
+id: letters
+enter: {on: product_added, key: cart_id, reenter: restart}
+exit:
+  - {on: unsubscribed, as: unsubscribed}
+start: waiting
+states:
+  waiting: {wait: {for: 4h}, next: done}
+  done: {end: true}
+"""
+
+
 @pytest.fixture
 def ann() -> Person:
     return Person(catalog_of(CART, THANKS))
+
+
+def test_who_unsubscribes_within_a_minute_of_withdrawing_consent_still_leaves() -> None:
+    ann = Person(catalog_of(LETTERS))
+    who: dict[str, Any] = {"workspace": "w", "customer": "ann", "channel": "email"}
+    ann.meets(received(cart("c1"), "e1", MONDAY))
+    ann.meets(received(events.ConsentWithdrawn(**who), "no", after(minutes=1)))
+    ann.meets(received(events.Unsubscribed(**who, message_key="m1"), "left", after(minutes=1, seconds=5)))
+    assert ann.standing["letters"] == ("exited", "unsubscribed")
 
 
 def test_a_timer_due_before_an_event_was_taken_fires_before_it(ann: Person) -> None:

@@ -107,6 +107,18 @@ def test_a_no_said_again_within_a_minute_is_a_repeat_and_one_after_a_yes_is_news
     assert profile.consent == {"email": False}
 
 
+def test_only_a_no_by_the_same_link_is_the_same_no() -> None:
+    withdrawn = events.ConsentWithdrawn(**WHO, channel="email")
+    links = [events.Unsubscribed(**WHO, channel="email", message_key=key) for key in ("m1", "m2")]
+    profile, changes = EMPTY, []
+    for second, event in enumerate((withdrawn, links[0], links[0], links[1], withdrawn)):
+        profile, change = learn(profile, event, MONDAY + timedelta(seconds=second), f"no {second}")
+        profile = Profile.from_json(profile.to_json())
+        changes.append(change)
+    assert changes == [Change.NEWS, Change.NEWS, Change.REPEAT, Change.NEWS, Change.NEWS]
+    assert profile.consent == {"email": False}
+
+
 def test_a_no_said_again_holds_against_a_yes_from_before_it() -> None:
     no, yes = events.Unsubscribed(**WHO, channel="email"), events.ConsentGiven(**WHO, channel="email")
     profile = EMPTY
