@@ -105,7 +105,7 @@ class Settle(DispatchCommand, frozen=True, kw_only=True, omit_defaults=True):
 class Withdraw(DispatchCommand, frozen=True, kw_only=True, omit_defaults=True):
     """Somebody who turned out to be this customer wants no more marketing on ``channel`` (``*``: on any).
 
-    The record's ``ce_time`` is when that was said; ``hops`` counts how often it was passed on (three at most).
+    The record's ``ce_time`` is when that was said; ``hops`` counts how often it was passed on along a chain of merges.
     """
 
     channel: str

@@ -179,7 +179,7 @@ class Dispatch:
             notes.ended += await contacts.erase(tx, list(folded.erased.values()), turn.now)
             notes.erased = len(folded.erased)
         if folded.contacts or folded.listings:
-            await contacts.save(tx, list(folded.contacts.values()), folded.listings)
+            await contacts.save(tx, list(folded.contacts.values()), folded.listings, folded.ties)
         if folded.relisted:
             await contacts.relist(tx, list(folded.relisted), list(folded.relisted.values()))
 

@@ -20,6 +20,7 @@ from tabiji_dispatch.domain.outcomes import Trace, Verdict
 from tabiji_dispatch.domain.pick import Candidate, Put
 from tabiji_dispatch.domain.quota import Metered
 from tabiji_dispatch.domain.reap import Open, Settlement
+from tabiji_dispatch.domain.register import Tie
 from tabiji_dispatch.domain.render import Template
 from tabiji_dispatch.domain.triage import Arrival, Cancel, Told
 
@@ -68,8 +69,10 @@ class Contacts(Protocol):
         """The contacts of customer keys (with their partition numbers), empty ones for unknown customers."""
         ...
 
-    async def save(self, tx: Connection, contacts: Sequence[Contact], listings: Sequence[Listing]) -> None:
-        """Write contacts whole, and add listings."""
+    async def save(
+        self, tx: Connection, contacts: Sequence[Contact], listings: Sequence[Listing], ties: Sequence[Tie]
+    ) -> None:
+        """Write contacts whole; add listings, and ties but to who was erased after they were told of."""
         ...
 
     async def erase(self, tx: Connection, contacts: Sequence[Contact], now: datetime) -> list[str]:

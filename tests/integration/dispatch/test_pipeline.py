@@ -236,6 +236,29 @@ async def test_erasure_leaves_no_personal_data_and_no_later_send(bench: Bench, s
     assert sink.taken == []
 
 
+def same(source: str, target: str, side: str, at: datetime, *, sure: bool = True) -> Received:
+    body = events.Merged(workspace="demo", customer=side, source=source, target=target, known=sure)
+    return received(CUSTOMERS, body, f"same-{source}-{target}-{side}", at=at)
+
+
+async def test_an_erased_customer_is_in_nobody_elses_row_and_no_late_merge_puts_it_there(bench: Bench) -> None:
+    marker, later = "marker-7431", NOON + timedelta(hours=2)
+    await bench.turn(
+        same("c1", marker, "c1", NOON), same("c1", marker, marker, NOON), same("v1", marker, "v1", NOON, sure=False)
+    )
+    assert await bench.pool.fetchval("SELECT other FROM merge_pending WHERE customer_key = 'demo:c1'") == marker
+    assert await bench.pool.fetchval("SELECT target FROM merged") == marker
+    erased = events.Erased(workspace="demo", customer=marker)
+    hour = NOON + timedelta(hours=1)
+    await bench.turn(same(marker, "c3", marker, NOON), received(CUSTOMERS, erased, "erase-1", at=hour))
+    await bench.turn(same("c2", marker, "c2", NOON), same("v2", marker, "v2", NOON, sure=False))
+    for table in ("merged", "merge_pending"):
+        assert await bench.pool.fetchval(f"SELECT count(*) FROM {table}") == 0
+    await bench.turn(same("c2", marker, "c2", later), same("v2", marker, "v2", later, sure=False))
+    assert await bench.pool.fetchval("SELECT target FROM merged") == marker, "who came back is somebody new"
+    assert await bench.pool.fetchval("SELECT other FROM merge_pending") == marker
+
+
 async def test_a_frequency_cap_counts_what_this_very_turn_claims(
     pool: Any, smtp: dict[str, tuple[Carrier, Provider]], sink: Sink
 ) -> None:

@@ -10,6 +10,7 @@ from tabiji_common.postgres import Connection
 from tabiji_common.topics import split_key
 from tabiji_dispatch.domain.consent import FIELDS, Consent, Contact, Listing, Word
 from tabiji_dispatch.domain.ledger import Move, State, sources
+from tabiji_dispatch.domain.register import Tie
 
 _LOAD = """
 SELECT customer_key, email, email_at, phone, phone_at, line_id, line_id_at, name, name_at, timezone, timezone_at
@@ -17,6 +18,7 @@ FROM contact WHERE customer_key = ANY($1)
 """
 _CONSENTS = "SELECT customer_key, channel, given, at FROM consent WHERE customer_key = ANY($1)"
 _MERGED = "SELECT customer_key, target FROM merged WHERE customer_key = ANY($1)"
+_PENDING = "SELECT customer_key, other FROM merge_pending WHERE customer_key = ANY($1)"
 _ERASED = "SELECT hash, at FROM erasure WHERE hash = ANY($1)"
 
 _SAVE = """
@@ -34,10 +36,16 @@ INSERT INTO consent (customer_key, channel, p, given, at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::bool[], $5::timestamptz[])
 ON CONFLICT (customer_key, channel) DO UPDATE SET p = excluded.p, given = excluded.given, at = excluded.at
 """
-_SAVE_MERGED = """
-INSERT INTO merged (customer_key, p, target) SELECT * FROM unnest($1::text[], $2::int[], $3::text[])
-ON CONFLICT (customer_key) DO NOTHING
+# A merge that is read after the erasure of who it names brings that id back to no one's row.
+_TIE = """
+INSERT INTO {table} (customer_key, p, {other})
+SELECT n.customer_key, n.p, n.other
+FROM unnest($1::text[], $2::int[], $3::text[], $4::bytea[], $5::timestamptz[]) AS n(customer_key, p, other, hash, at)
+WHERE NOT EXISTS (SELECT FROM erasure e WHERE e.hash = n.hash AND e.at >= n.at)
+ON CONFLICT DO NOTHING
 """
+_SAVE_MERGED = _TIE.format(table="merged", other="target")
+_SAVE_PENDING = _TIE.format(table="merge_pending", other="other")
 _LIST = """
 INSERT INTO suppression (hash, scope, workspace, channel, reason, at)
 SELECT DISTINCT ON (hash, scope) hash, scope, workspace, channel, reason, at
@@ -63,10 +71,16 @@ _FORGET = (
     "DELETE FROM contact WHERE customer_key = ANY($1)",
     "DELETE FROM consent WHERE customer_key = ANY($1)",
     "DELETE FROM merged WHERE customer_key = ANY($1)",
+    "DELETE FROM merge_pending WHERE customer_key = ANY($1)",
     "DELETE FROM body WHERE customer_key = ANY($1)",
     """UPDATE attempt a SET address = NULL FROM delivery d
     WHERE d.message_key = a.message_key AND d.customer_key = ANY($1) AND a.address IS NOT NULL""",
     "UPDATE delivery SET variables = '{}' WHERE customer_key = ANY($1) AND variables <> '{}'",
+)
+_FORGET_AS_OTHER = tuple(
+    f"DELETE FROM {table} m USING unnest($1::text[], $2::text[]) AS gone(workspace, customer)"  # noqa: S608 - literals
+    f" WHERE m.{other} = gone.customer AND starts_with(m.customer_key, gone.workspace || ':')"
+    for table, other in (("merged", "target"), ("merge_pending", "other"))
 )
 
 
@@ -91,6 +105,9 @@ class PostgresContacts:
         for key, channel, given, at in await tx.fetch(_CONSENTS, names):
             consents.setdefault(key, {})[channel] = Consent(given, at)
         merged = {row[0]: row[1] for row in await tx.fetch(_MERGED, names)}
+        others: dict[str, set[str]] = {}
+        for key, other in await tx.fetch(_PENDING, names):
+            others.setdefault(key, set()).add(other)
         erased = {tombs[row[0]]: row[1] for row in await tx.fetch(_ERASED, list(tombs))}
         return {
             key: Contact(
@@ -100,11 +117,14 @@ class PostgresContacts:
                 consents.get(key, {}),
                 erased.get(key),
                 merged.get(key, ""),
+                frozenset(others.get(key, ())),
             )
             for key in names
         }
 
-    async def save(self, tx: Connection, contacts: Sequence[Contact], listings: Sequence[Listing]) -> None:
+    async def save(
+        self, tx: Connection, contacts: Sequence[Contact], listings: Sequence[Listing], ties: Sequence[Tie]
+    ) -> None:
         known = [one for one in contacts if one.fields]
         if known:
             columns: list[list[object]] = [[one.key for one in known], [one.p for one in known]]
@@ -117,19 +137,32 @@ class PostgresContacts:
         ]
         if said:
             await tx.execute(_SAVE_CONSENT, *(list(column) for column in zip(*said, strict=True)))
-        merged = [(one.key, one.p, one.merged_into) for one in contacts if one.merged_into]
-        if merged:
-            await tx.execute(_SAVE_MERGED, *(list(column) for column in zip(*merged, strict=True)))
         await add_listings(tx, listings)
+        await self._tie(tx, ties)
+
+    async def _tie(self, tx: Connection, ties: Sequence[Tie]) -> None:
+        for statement, known in ((_SAVE_MERGED, False), (_SAVE_PENDING, True)):
+            rows = [
+                (one.contact.key, one.contact.p, one.other, self._tomb(one.contact.workspace, one.other), one.at)
+                for one in ties
+                if one.known is known
+            ]
+            if rows:
+                await tx.execute(statement, *(list(column) for column in zip(*rows, strict=True)))
+
+    def _tomb(self, workspace: str, customer: str) -> bytes:
+        return customer_hash(self._secret, workspace, customer)
 
     async def erase(self, tx: Connection, contacts: Sequence[Contact], now: datetime) -> list[str]:
         keys = [one.key for one in contacts]
-        hashes = [customer_hash(self._secret, one.workspace, one.customer) for one in contacts]
+        hashes = [self._tomb(one.workspace, one.customer) for one in contacts]
         await tx.execute(_TOMBSTONE, hashes, [one.p for one in contacts], [one.erased_at or now for one in contacts])
         moved = sources(Move.SUPPRESS)
         withheld = await tx.fetch(_WITHHOLD, keys, now, list(moved), State.UNKNOWN, State.SUPPRESSED)
         for statement in _FORGET:
             await tx.execute(statement, keys)
+        for statement in _FORGET_AS_OTHER:  # others' rows, of any number: a row that goes takes no decision with it
+            await tx.execute(statement, [one.workspace for one in contacts], [one.customer for one in contacts])
         return [row[0] for row in withheld]
 
     async def relist(self, tx: Connection, hashes: Sequence[bytes], at: Sequence[datetime]) -> None:

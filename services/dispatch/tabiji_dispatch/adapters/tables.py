@@ -131,7 +131,17 @@ merged = sa.Table(
     sa.Column("customer_key", sa.Text, primary_key=True),
     sa.Column("p", sa.Integer, nullable=False),
     sa.Column("target", sa.Text, nullable=False),
+    sa.Index("merged_target", "target"),
     comment="Who turned out to be which customer, to whom a later no is passed on",
+)
+merge_pending = sa.Table(
+    "merge_pending",
+    metadata,
+    sa.Column("customer_key", sa.Text, primary_key=True),
+    sa.Column("other", sa.Text, primary_key=True),
+    sa.Column("p", sa.Integer, nullable=False),
+    sa.Index("merge_pending_other", "other"),
+    comment="Known customers said to be one person: a no of either is passed on to the other",
 )
 suppression = sa.Table(
     "suppression",

@@ -40,7 +40,7 @@ class Consent:
 class Contact:
     """What dispatch knows of a customer: fields by name, consent by channel, and who it turned out to be.
 
-    Two known customers said to be one turned out to be each other: a no of either is both's.
+    ``others`` are known customers who are said to be the same person, any number of them: a no of one is everyone's.
     """
 
     workspace: str
@@ -50,6 +50,12 @@ class Contact:
     consents: Mapping[str, Consent] = field(default_factory=dict)
     erased_at: datetime | None = None
     merged_into: str = ""
+    others: frozenset[str] = frozenset()
+
+    @property
+    def same(self) -> frozenset[str]:
+        """Whose a no of this customer is too."""
+        return self.others | {self.merged_into} if self.merged_into else self.others
 
     @property
     def key(self) -> str:
@@ -83,8 +89,8 @@ def fold(contact: Contact, event: Any, occurred_at: datetime) -> Contact:  # noq
             return _say(contact, _fields_of(event), occurred_at)
         case events.ConsentGiven():
             return _consent(contact, event.channel, Consent(given=True, at=occurred_at))
-        case events.Merged() if (other := _other(contact, event)) and not contact.merged_into:
-            return replace(contact, merged_into=other)  # of several merges the first stands
+        case events.Merged() if (other := _other(contact, event)) and other not in contact.same:
+            return _met(contact, event, other)
         case events.Erased():
             return Contact(contact.workspace, contact.customer, contact.p, erased_at=occurred_at)
         case _ if channel := withdrawn(event):
@@ -100,6 +106,13 @@ def _other(contact: Contact, event: events.Merged) -> str:
     if contact.customer == event.source:
         return event.target
     return event.source if event.known and contact.customer == event.target else ""
+
+
+def _met(contact: Contact, event: events.Merged, other: str) -> Contact:
+    """Of several merges of a visitor the first stands: a browser may be a family's. A known customer's all stand."""
+    if event.known:
+        return replace(contact, others=contact.others | {other})
+    return contact if contact.merged_into else replace(contact, merged_into=other)
 
 
 def withdrawn(event: Any) -> str | None:

@@ -9,10 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from tabiji_common.commands import Withdraw
-from tabiji_common.events import ConsentGiven, Erased, ErasureDone, Merged
+from tabiji_common.events import ConsentGiven, Erased, ErasureDone
 from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, Record, derived_id
 from tabiji_dispatch.domain.consent import (
     ADDRESSED,
+    Consent,
     Contact,
     Listing,
     address_field,
@@ -24,7 +25,17 @@ from tabiji_dispatch.domain.consent import (
 from tabiji_dispatch.domain.triage import Change
 
 SOURCE = "tabiji/dispatch"
-MOST_HOPS = 3
+MOST_HOPS = 32  # a no that stands already goes no further; this ends what goes round those who said yes later
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """``contact`` turned out to be ``other``, or (``known``) is said to be the same person; told of ``at``."""
+
+    contact: Contact
+    other: str
+    known: bool
+    at: datetime
 
 
 @dataclass(slots=True)
@@ -34,6 +45,7 @@ class Folded:
     contacts: dict[str, Contact] = field(default_factory=dict)
     listings: list[Listing] = field(default_factory=list)
     erased: dict[str, Contact] = field(default_factory=dict)
+    ties: list[Tie] = field(default_factory=list)
     relisted: dict[bytes, datetime] = field(default_factory=dict)
     records: list[Record[Any]] = field(default_factory=list)
 
@@ -75,6 +87,8 @@ def fold_all(
             folded.listings.append(Listing(after.workspace, bad[0], hashed, bad[1], bad[2], change.occurred_at))
         if after is not before:
             folded.contacts[change.customer_key] = after
+            known = len(after.others) > len(before.others)
+            folded.ties += [Tie(after, other, known, change.occurred_at) for other in after.same - before.same]
         folded.records += _passed_on(before, after, change, now)
     return folded
 
@@ -82,22 +96,21 @@ def fold_all(
 def _passed_on(before: Contact, after: Contact, change: Change, now: datetime) -> list[Record[Any]]:
     """A no of somebody who is another customer by now is that customer's too; a yes is not.
 
-    What stands is told with the merge, what comes later as it comes. It goes by the log, since the other one's owner
-    may be another process.
+    What stands is told with the merge, what comes later as it comes; a no that was told before says nothing new, so
+    that it goes along a chain of merges, and comes to rest in a circle. It goes by the log, since the other one's
+    owner may be another process.
     """
-    if not after.merged_into:
-        return []
-    said: dict[str, datetime] = {}
     hops = change.event.hops + 1 if isinstance(change.event, Withdraw) else 1
-    if isinstance(change.event, Merged) and not before.merged_into:
-        said = {channel: word.at for channel, word in after.consents.items() if not word.given}
-    elif hops <= MOST_HOPS and (channel := withdrawn(change.event)):
-        said = {channel: change.occurred_at}
-    return [_withdraw(after, channel, at, hops, now) for channel, at in said.items()]
+    channel = withdrawn(change.event)
+    if new := after.same - before.same:
+        said = {name: word.at for name, word in after.consents.items() if not word.given}
+    elif channel and hops <= MOST_HOPS and before.consents.get(channel) != Consent(given=False, at=change.occurred_at):
+        new, said = after.same, {channel: change.occurred_at}
+    return [_withdraw(after, other, name, said[name], hops, now) for other in sorted(new) for name in said]
 
 
-def _withdraw(contact: Contact, channel: str, at: datetime, hops: int, now: datetime) -> Record[Any]:
-    workspace, source, target = contact.workspace, contact.customer, contact.merged_into
+def _withdraw(contact: Contact, target: str, channel: str, at: datetime, hops: int, now: datetime) -> Record[Any]:
+    workspace, source = contact.workspace, contact.customer
     body = Withdraw(workspace=workspace, customer=target, channel=channel, hops=hops)
     id_ = derived_id("withdraw", workspace, source, target, channel, at.isoformat())
     return DISPATCH_COMMANDS.record(body, id=id_, source=SOURCE, occurred_at=at, accepted_at=now)
@@ -107,6 +120,7 @@ def _erase(folded: Folded, before: Contact, after: Contact, change: Change, secr
     """A repeat is answered again, and changes nothing."""
     if after is not before:
         folded.erased[change.customer_key] = after
+        folded.ties = [tie for tie in folded.ties if tie.contact.key != after.key]
         for channel in ADDRESSED:
             if hashed := _hash(before, channel, secret):
                 folded.listings.append(
