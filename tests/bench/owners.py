@@ -33,6 +33,7 @@ async def fold(on: Stage, template: str, owners: int) -> Run:
                 "TABIJI_POSTGRES_DSN": dsn,
                 "TABIJI_TOPIC_PREFIX": settings.topic_prefix,
                 "TABIJI_PARTITIONS": str(PARTITIONS),
+                "TABIJI_WORKSPACE_SECRET": "a secret of this benchmark",
                 "TABIJI_PORT": str(ports[-1]),
                 "TABIJI_PUBLISH_SHIPPED": "false",
                 "TABIJI_LOG_LEVEL": "ERROR",

@@ -10,7 +10,7 @@ from tabiji_common import dead_letters, parked
 from tabiji_common.commands import Replay
 from tabiji_common.logs import logger
 from tabiji_common.postgres import is_transient
-from tabiji_common.secret import check_secret
+from tabiji_common.secret import check_secret, require_secret
 from tabiji_common.service import Service
 from tabiji_common.topics import JOURNEY_COMMANDS
 from tabiji_journey import metrics
@@ -41,8 +41,7 @@ async def build(service: Service) -> None:
     publisher, views = Publisher(service.pool, shop, templates), Views(service.pool)
     if settings.publish_shipped:
         await publisher.publish_shipped(settings.workspace, folder, service.clock.now())
-    if settings.workspace_secret:
-        await check_secret(service.pool, settings.workspace_secret)
+    await check_secret(service.pool, settings.workspace_secret)
     kept_for = timedelta(days=settings.anonymous_days)
     customers = StoredCustomers(settings.anonymous_events, kept_for, secret=settings.workspace_secret)
     pipeline = JourneyPipeline(PublishedJourneys(shop), customers, StoredClockwork(), timers=settings.timer_customers)
@@ -72,7 +71,9 @@ async def build(service: Service) -> None:
 
 def main() -> None:
     """Run until SIGTERM."""
-    Service("journey", JourneySettings()).migrations(MIGRATIONS).run(build)
+    settings = JourneySettings()
+    require_secret(settings.workspace_secret)
+    Service("journey", settings).migrations(MIGRATIONS).run(build)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ class Town:
             "TABIJI_KAFKA_BOOTSTRAP": self.settings.kafka_bootstrap,
             "TABIJI_POSTGRES_DSN": self.settings.postgres_dsn,
             "TABIJI_TOPIC_PREFIX": self.settings.topic_prefix,
+            "TABIJI_WORKSPACE_SECRET": "of this town",
             "TABIJI_PARTITIONS": str(self.settings.partitions),
             "TABIJI_PORT": str(port),
             "TABIJI_PUBLISH_SHIPPED": "false",
