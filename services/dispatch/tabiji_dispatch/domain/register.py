@@ -102,6 +102,7 @@ def _passed_on(before: Contact, after: Contact, change: Change, now: datetime) -
     """
     hops = change.event.hops + 1 if isinstance(change.event, Withdraw) else 1
     channel = withdrawn(change.event)
+    said: dict[str, datetime] = {}
     if new := after.same - before.same:
         said = {name: word.at for name, word in after.consents.items() if not word.given}
     elif channel and hops <= MOST_HOPS and before.consents.get(channel) != Consent(given=False, at=change.occurred_at):
