@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 
 import msgspec
@@ -11,6 +10,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tabiji_common import garbage
 from tabiji_ingest.domain.body import read_batch
 from tabiji_ingest.domain.poison import read_event
 
@@ -28,8 +28,7 @@ def main() -> None:
     app = FastAPI()
     for path in ("/v1/batch", "/v1/track"):
         app.add_api_route(path, take, methods=["POST"])
-    gc.collect()
-    gc.freeze()
+    garbage.settle()
     uvicorn.run(
         app,
         host="127.0.0.1",

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from tabiji_common import postgres
+from tabiji_common import garbage, postgres
 from tabiji_common.clock import LiveClock
 from tabiji_common.kafka.client import Cluster
 from tabiji_common.kafka.log import KafkaBoard, KafkaMembership, KafkaProbes, KafkaReader
@@ -140,8 +140,7 @@ class Folding:
         parts = Parts(pool, LiveClock(), membership, reader, KafkaProbes(cluster), producer, board)
         names = [topic.name for topic in self.inputs]
         loop = Loop(self.group, parts, names, partitions=self.settings.partitions, poll_records=self.poll_records)
-        gc.collect()
-        gc.freeze()
+        garbage.settle()
         running = asyncio.create_task(loop.run(watched, inbox=frozenset(names if self.inbox else ())))
         try:
             await _first({running, asyncio.create_task(watched.began.wait())})

@@ -22,6 +22,7 @@ SESSION = {
     "tcp_keepalives_count": "3",
     "timezone": "UTC",
     "jit": "off",
+    "random_page_cost": "1.1",  # pages come from memory or flash: else a turn's thousand keys read whole tables
 }
 
 

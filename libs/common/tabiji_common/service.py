@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import ipaddress
 import signal
 import sys
@@ -22,7 +21,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from tabiji_common import admin, examples, failpoints, guard, listening, logs, operators, viewer
+from tabiji_common import admin, examples, failpoints, garbage, guard, listening, logs, operators, viewer
 from tabiji_common.clock import Clock, LiveClock, SteppedClock
 from tabiji_common.commands import SendCommand
 from tabiji_common.counted import Counted
@@ -227,8 +226,7 @@ class Service:
         serving = [asyncio.ensure_future(server.serve()) for server in servers]
         self.ready = True
         announcing = asyncio.ensure_future(self._say_where(servers))
-        gc.collect()
-        gc.freeze()
+        garbage.settle()
         stop = asyncio.ensure_future(self._stopping.wait())
         await asyncio.wait({*looping, *background, *serving, stop}, return_when=asyncio.FIRST_COMPLETED)
         self.ready = False
