@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+
+import msgspec
+from msgspec.structs import replace
 
 from tabiji_common.clock import LiveClock
 from tabiji_common.postgres import connect_pool
@@ -11,6 +15,7 @@ from tabiji_common.topics import PURCHASES
 from tabiji_journey import metrics
 from tabiji_journey.adapters.publish import Publisher
 from tabiji_journey.domain.loader import Shop
+from tabiji_journey.domain.model import Timer, read_progress
 from tabiji_journey.pipeline import INPUTS
 from tests.bench import journey
 from tests.bench.figure import Aim, Figure, Pair, Run, alone, by_core
@@ -33,10 +38,9 @@ INSERT INTO customer SELECT 'w:t' || n, n % 12, profile, memory, ties, merged_in
 FROM customer, generate_series(1, {n}) n;
 INSERT INTO enrollment
 SELECT md5('e' || n)::uuid::text, n % 12, 'w:t' || n, workspace, journey, version, entry_key, status, state, reason,
-       entered_at, ended_at, live, body || jsonb_build_object('timer', body->'timer' ||
-       jsonb_build_object('due_at', to_char(now() - interval '1 hour', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')))
+       entered_at, ended_at, live, '\\x{progress}'::bytea
 FROM enrollment, generate_series(1, {n}) n;
-INSERT INTO timer SELECT md5('e' || n)::uuid::text, n % 12, journey, now() - interval '1 hour', kind, held, 'w:t' || n
+INSERT INTO timer SELECT md5('e' || n)::uuid::text, n % 12, journey, '{due_at}', kind, held, 'w:t' || n
 FROM timer, generate_series(1, {n}) n
 """
 _PENDING = """
@@ -70,7 +74,11 @@ async def filled(on: Stage, pending: int) -> str:
         await Folding(on, "journey", settings, INPUTS).fold(pool, journey.pipeline(), 1)
     async with await connect_pool(dsn, "journey", patient=True) as pool:
         await pool.execute("DELETE FROM consumer_offset")
-        await pool.execute(_FILL.format(n=DUE))
+        first = read_progress(await pool.fetchval("SELECT progress FROM enrollment"))
+        due_at = LiveClock().now() - timedelta(hours=1)
+        timer = Timer(due_at, "wake", due_at.replace(tzinfo=None).isoformat(), "Asia/Tokyo")
+        progress = msgspec.msgpack.encode(replace(first, timer=timer))
+        await pool.execute(_FILL.format(n=DUE, progress=progress.hex(), due_at=due_at.isoformat()))
         await pool.execute(_PENDING, pending)
         await pool.execute("VACUUM (ANALYZE)")
     return empty

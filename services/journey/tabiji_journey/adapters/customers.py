@@ -42,7 +42,7 @@ _CUSTOMERS = """
 SELECT key, profile::text, memory::text, ties::text, merged_into FROM customer WHERE key = ANY($1::text[])
 """
 _COLUMNS = (
-    "e.customer, e.body::text, e.id, e.workspace, e.journey, e.version, e.entry_key, e.status, e.state, e.entered_at,"
+    "e.customer, e.progress, e.id, e.workspace, e.journey, e.version, e.entry_key, e.status, e.state, e.entered_at,"
     " e.ended_at, e.reason"
 )
 _ENROLLMENTS = """

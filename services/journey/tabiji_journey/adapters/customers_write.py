@@ -1,4 +1,4 @@
-"""What a turn writes, set-based: one statement a table, whatever the size of the batch."""
+"""What a turn writes, set-based: a fixed number of statements a table, whatever the size of the batch."""
 
 from __future__ import annotations
 
@@ -27,16 +27,19 @@ ON CONFLICT (key) DO UPDATE SET p = excluded.p, profile = excluded.profile, memo
 """
 _ENROLLMENTS = """
 INSERT INTO enrollment (id, p, customer, workspace, journey, version, entry_key, status, state, reason, entered_at,
-                        ended_at, live, body)
-SELECT id, p, customer, workspace, journey, version, entry_key, status, state, reason, entered_at, ended_at, live,
-       body::jsonb
-FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[], $9::text[],
-            $10::text[], $11::timestamptz[], $12::timestamptz[], $13::bool[], $14::text[])
-  AS new(id, p, customer, workspace, journey, version, entry_key, status, state, reason, entered_at, ended_at, live,
-         body)
+                        ended_at, live, progress)
+SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[],
+                     $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::bool[], $14::bytea[])
 ON CONFLICT (id) DO UPDATE SET p = excluded.p, version = excluded.version, status = excluded.status,
   state = excluded.state, reason = excluded.reason, ended_at = excluded.ended_at, live = excluded.live,
-  body = excluded.body
+  progress = excluded.progress
+"""
+_MOVED_ON = """
+UPDATE enrollment AS e SET p = new.p, version = new.version, status = new.status, state = new.state,
+  reason = new.reason, ended_at = new.ended_at, live = new.live, progress = new.progress
+FROM unnest($1::text[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::bool[],
+            $9::bytea[]) AS new(id, p, version, status, state, reason, ended_at, live, progress)
+WHERE e.id = new.id
 """
 _TIMERS = """
 INSERT INTO timer (enrollment, p, journey, due_at, kind, held, customer)
@@ -45,15 +48,11 @@ ON CONFLICT (enrollment) DO UPDATE SET p = excluded.p, due_at = excluded.due_at,
   held = excluded.held
 """
 _TIMERS_OFF = "DELETE FROM timer WHERE enrollment = ANY($1::text[])"
-_MOVES = """
-INSERT INTO transition (enrollment, seq, p, kind, at, from_state, to_state, cause, cause_id, reason, message_key)
-SELECT * FROM unnest($1::text[], $2::int[], $3::int[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
-                     $8::text[], $9::text[], $10::text[], $11::text[])
-"""
-_LEDGER = """
-INSERT INTO entry_ledger (p, workspace, journey, version, enrollment, entered_at)
-SELECT * FROM unnest($1::int[], $2::text[], $3::text[], $4::int[], $5::text[], $6::timestamptz[])
-"""
+_MOVES = (
+    *("enrollment", "seq", "p", "kind", "at", "from_state", "to_state", "cause", "cause_id", "reason"),
+    "message_key",
+)
+_LEDGER = ("p", "workspace", "journey", "version", "enrollment", "entered_at")
 _COUNTS = """
 INSERT INTO state_count (p, workspace, journey, version, status, state, reason, n)
 SELECT * FROM unnest($1::int[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::bigint[])
@@ -99,7 +98,7 @@ ON CONFLICT (hash) DO UPDATE SET p = excluded.p, at = greatest(erasure.at, exclu
 # What it was stays for the counts; whose it was does not: an id that nobody can derive from the customer's again.
 _FORGET = """
 UPDATE enrollment SET id = 'erased-' || md5(enrollment.id || gone.salt), customer = '', entry_key = '', live = false,
-  body = '{}'::jsonb
+  progress = ''
 FROM unnest($1::text[], $2::text[]) AS gone(customer, salt) WHERE enrollment.customer = gone.customer
 """
 
@@ -117,13 +116,15 @@ async def write_all(
     if writes.erased:
         await _erase(tx, writes, secret)
     await _run(tx, _CUSTOMERS, [_customer_row(p, state) for p, state in writes.customers])
-    await _run(tx, _ENROLLMENTS, [_enrollment_row(write) for write in writes.enrollments])
+    entered = [write for write in writes.enrollments if write.before is None]
+    await _run(tx, _ENROLLMENTS, [_enrollment_row(write) for write in entered])
+    await _run(tx, _MOVED_ON, [_moved_row(write) for write in writes.enrollments if write.before is not None])
     timers = [row for write in writes.enrollments if (row := _timer_row(write, catalogs)) is not None]
     await _run(tx, _TIMERS, timers)
     if off := [w.after.id for w in writes.enrollments if w.before and w.before.timer and not w.after.timer]:
         await tx.execute(_TIMERS_OFF, off)
-    await _run(tx, _MOVES, _move_rows(writes))
-    await _run(tx, _LEDGER, [_entry_row(write) for write in writes.enrollments if write.before is None])
+    await _append(tx, "transition", _MOVES, _move_rows(writes))
+    await _append(tx, "entry_ledger", _LEDGER, [_entry_row(write) for write in entered])
     await _run(tx, _COUNTS, _count_rows([*writes.enrollments, *writes.forgotten]))
     if writes.kept:
         await _run(tx, _KEPT, [_kept_row(p, key, told) for p, key, told in writes.kept])
@@ -141,10 +142,17 @@ async def _run(tx: Connection, statement: str, rows: Sequence[Sequence[Any]]) ->
         await tx.execute(statement, *map(list, zip(*rows, strict=True)))
 
 
+async def _append(tx: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    if rows:
+        await tx.copy_records_to_table(table, columns=columns, records=rows)
+
+
 async def _erase(tx: Connection, writes: Writes, secret: str) -> None:
     keys = sorted({key for key, _ in writes.erased})
     await _run(tx, _ENROLLMENTS, [_enrollment_row(write) for write in writes.forgotten])
-    await _run(tx, _LEDGER, [_entry_row(write) for write in writes.forgotten if write.before is None])
+    await _append(
+        tx, "entry_ledger", _LEDGER, [_entry_row(write) for write in writes.forgotten if write.before is None]
+    )
     for statement in _ERASE:
         await tx.execute(statement, keys)
     await _run(tx, _FORGET, sorted(dict(writes.erased).items()))
@@ -172,8 +180,15 @@ def _enrollment_row(write: EnrollmentWrite) -> tuple[Any, ...]:
         now.entered_at,
         now.ended_at,
         now.status == "waiting" or goal_open(now),
-        now.progress().decode(),
+        now.progress(),
     )
+
+
+def _moved_row(write: EnrollmentWrite) -> tuple[Any, ...]:
+    now = write.after
+    live = now.status == "waiting" or goal_open(now)
+    done = now.progress()
+    return now.id, write.p, now.version, now.status, now.state, now.exit_reason, now.ended_at, live, done
 
 
 def _timer_row(write: EnrollmentWrite, catalogs: Mapping[str, Catalog]) -> tuple[Any, ...] | None:

@@ -9,6 +9,7 @@ import asyncpg
 
 from tabiji_common.topics import split_key
 from tabiji_journey.domain.memory import NOTHING, Memory
+from tabiji_journey.domain.model import read_progress
 from tabiji_journey.domain.outline import outline_of
 
 Row = dict[str, Any]
@@ -33,7 +34,7 @@ WHERE workspace = $1 AND journey = $2 GROUP BY 1, 2, 3, 4 HAVING sum(n) <> 0 ORD
 """
 _ENROLLMENTS = """
 SELECT e.id, e.journey, e.version, e.entry_key AS key, e.status, e.state, e.reason, e.entered_at, e.ended_at,
-  coalesce((e.body ->> 'holdout')::bool, false) AS holdout, (e.body ->> 'goal_at') AS goal_at,
+  e.progress,
   t.due_at AS next_due, t.kind AS waits_for,
   (k.key IS NOT NULL) AS parked, (coalesce(t.held, false) OR s.paused IS NOT NULL) AS paused
 FROM enrollment e LEFT JOIN timer t ON t.enrollment = e.id LEFT JOIN parked k ON k.key = e.customer
@@ -110,7 +111,7 @@ class Views:
     async def enrollments(self, customer_key: str, limit: int = 100) -> list[Row]:
         """A customer's enrollments, the latest first, each with every move and the reason for it."""
         rows = [dict(row) for row in await self._pool.fetch(_ENROLLMENTS, customer_key, limit)]
-        by_id: dict[str, Row] = {row["id"]: {**row, "history": []} for row in rows}
+        by_id: dict[str, Row] = {row["id"]: {**row, **_told(row.pop("progress")), "history": []} for row in rows}
         for move in await self._pool.fetch(_HISTORY, list(by_id)):
             by_id[move["enrollment"]]["history"].append({k: v for k, v in move.items() if k != "enrollment"})
         return list(by_id.values())
@@ -141,6 +142,11 @@ class Views:
             counted = await connection.fetch(_COUNTED)
             waiting = await connection.fetch(_WAITING, now - OVERDUE)
         return _balance(entered, standing, counted, waiting)
+
+
+def _told(progress: bytes) -> Row:
+    read = read_progress(progress)
+    return {"holdout": read.holdout, "goal_at": read.goal_at}
 
 
 def _seen(memory: Memory) -> list[Row]:

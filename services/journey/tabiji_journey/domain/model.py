@@ -80,7 +80,7 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How far an enrollment has come: what its row keeps in one ``jsonb`` column.
+    """How far an enrollment has come: what its row keeps in one column.
 
     visit         number of the current state visit, from 1; grows with every state entered
     seq           number of transitions so far, from 1; every ``Moved`` has its own
@@ -125,18 +125,28 @@ class Enrollment(Progress, frozen=True, kw_only=True):
     exit_reason: str = ""
 
     def progress(self) -> bytes:
-        """What has no column of its own, as JSON."""
-        return _ENCODER.encode(Progress(*_PARTS(self)))
+        """What has no column of its own: MessagePack by field name, or JSON where a number is too large for it."""
+        progress = Progress(*_PARTS(self))
+        try:
+            return _ENCODER.encode(progress)
+        except OverflowError:
+            return msgspec.json.encode(progress)
 
     @classmethod
-    def of_row(cls, progress: bytes | str, **columns: Any) -> Enrollment:
+    def of_row(cls, progress: bytes, **columns: Any) -> Enrollment:
         """The enrollment of a row; the inverse of ``progress``."""
-        return cls(**columns, **asdict(_DECODER.decode(progress)))
+        return cls(**columns, **asdict(read_progress(progress)))
+
+
+def read_progress(progress: bytes) -> Progress:
+    """The inverse of ``Enrollment.progress``; rows of before migration 0005 are JSON."""
+    return _JSON.decode(progress) if progress.startswith(b"{") else _DECODER.decode(progress)
 
 
 _PARTS = attrgetter(*Progress.__struct_fields__)
-_ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(Progress)
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Progress)
+_JSON = msgspec.json.Decoder(Progress)
 
 
 class EventInput(msgspec.Struct, frozen=True):
