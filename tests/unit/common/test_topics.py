@@ -1,6 +1,7 @@
 """Topics and records: CloudEvents in binary mode, one partition number for a customer everywhere, signed links."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
@@ -11,7 +12,15 @@ from tabiji_common.clock import SteppedClock
 from tabiji_common.errors import Reject
 from tabiji_common.events import OrderCompleted, OrderDelivered, PageViewed
 from tabiji_common.links import Link, sign, verify
-from tabiji_common.topics import CUSTOM, PAGE_VIEWS, PURCHASES, Mode, customer_key, partition_of, split_key
+from tabiji_common.topics import (
+    CUSTOM,
+    PAGE_VIEWS,
+    PURCHASES,
+    Mode,
+    customer_key,
+    partition_of,
+    split_key,
+)
 
 AT = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
 ORDER = OrderCompleted(workspace="w", customer="山田:1", order_id="o1", amount_minor=4980, currency="JPY")
@@ -28,6 +37,13 @@ def test_a_record_carries_its_cloudevents_attributes_and_reads_back_as_it_was() 
     assert (headers["mode"], headers["day"]) == ("backfill", "2026-01-01")
     assert PURCHASES.decode("order_completed", record.value()) == ORDER
     assert split_key(record.key) == ("w", "山田:1")
+
+
+def test_one_instant_is_one_text_whatever_zone_it_was_told_in() -> None:
+    told = [AT.astimezone(ZoneInfo("Asia/Tokyo")), AT, AT.replace(microsecond=5)]
+    records = [PURCHASES.record(ORDER, id="m1", source="s", occurred_at=at, accepted_at=at) for at in told]
+    times = [dict(record.headers())["ce_time"] for record in records]
+    assert times == [b"2026-01-01T09:30:00Z", b"2026-01-01T09:30:00Z", b"2026-01-01T09:30:00.000005Z"]
 
 
 def test_a_payload_of_another_topic_has_no_type_here() -> None:

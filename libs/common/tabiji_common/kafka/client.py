@@ -129,7 +129,7 @@ def received(topic: str, raw: Raw) -> Received:
     fault = ""
     headers = {name: value.decode("utf-8", "replace") for name, value in raw.headers}
     key = (raw.key or b"").decode("utf-8", "replace")
-    if "\0" in key or any("\0" in text for text in headers.values()):
+    if "\0" in key or "\0" in "".join(headers.values()):
         fault = "a key or header holds NUL"
         key, headers = key.replace("\0", NUL_SHOWN), {k: v.replace("\0", NUL_SHOWN) for k, v in headers.items()}
     occurred_at = accepted_at = appended_at = from_millis(raw.timestamp)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+
+import msgspec
+from msgspec import field
 
 from tabiji_common.topics import Mode
 
@@ -27,11 +30,11 @@ class Names:
     sent: str = "sentAt"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """What a client says, not yet checked: ids, times and amounts are as received.
 
-    ``body_hash`` is the same whenever the client sends this event again.
+    ``body_hash`` is the same whenever the client sends this event again. What is made for every event is one of
+    msgspec's structs: a frozen dataclass of this width takes five times as long.
     """
 
     kind: CallKind

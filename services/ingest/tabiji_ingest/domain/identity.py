@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from tabiji_ingest.domain.refusal import Kind, Refusal
 
@@ -23,8 +24,7 @@ NOBODY = frozenset(
 _NOBODYS = "must be the id of one customer: empty, null, guest, 0, undefined and the like are nobody's"
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(msgspec.Struct, frozen=True):
     """The customer of an event: the user where known, else the anonymous visitor, else the guest with this address."""
 
     customer: str

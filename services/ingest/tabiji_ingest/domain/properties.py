@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from tabiji_ingest.domain.money import read_currency, read_minor
 from tabiji_ingest.domain.refusal import Kind, Refusal
@@ -33,8 +34,7 @@ def read_text(value: Any, field: str) -> str | None:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Properties:
+class Properties(msgspec.Struct, frozen=True):
     """The properties of one event; ``at`` is where they stand in what the client sent."""
 
     values: dict[str, Any]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from tabiji_common import events
 from tabiji_common.identity import closed_id, looks_like_mail, mail_id
@@ -30,8 +31,7 @@ _BUSINESS_IDS = {
 """Fields that name the event itself, so that an event without an id can be recognised when it comes again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Triaged:
+class Triaged(msgspec.Struct, frozen=True):
     """The records of one call, and its event's id; ``made`` says that nothing in the call could give it one."""
 
     records: list[Record[Any]]
@@ -39,8 +39,7 @@ class Triaged:
     made: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Stamp:
+class _Stamp(msgspec.Struct, frozen=True):
     """What all records of one call share."""
 
     call: Call
