@@ -17,7 +17,7 @@ class Cutter:
     async def cut(self, when: str) -> None:
         """Cut the next COMMIT ``before`` or ``after`` the server has it, and wait until that has happened."""
         self.armed, done = when, len(self.cuts)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while len(self.cuts) == done:
                 await asyncio.sleep(0.02)
 

@@ -44,7 +44,7 @@ async def kill_at(toys: Yard, point: str, *, module: str = "tests.conformance.to
 
 
 async def dies(toy: Toy, point: str) -> None:
-    await asyncio.to_thread(toy.process.wait, 60)
+    await asyncio.to_thread(toy.process.wait, 120)
     assert toy.process.returncode == -signal.SIGKILL, toy.log.read_text()[-3000:]
     assert point in toy.hits.read_text()
 
@@ -119,14 +119,14 @@ async def days_of_inbox(toys: Yard) -> set[date]:
     return {date.fromisoformat(name) for name in names if name.isdigit()}
 
 
-async def wake_late(toys: Yard, stop: str, *, module: str = "tests.conformance.toy", patience: float = 60) -> None:
+async def wake_late(toys: Yard, stop: str, *, module: str = "tests.conformance.toy", patience: float = 120) -> None:
     """An owner is stopped with a backlog in memory, another one takes over, the first one wakes."""
     sent = load(1800)
     await toys.send(sent[:1500])
     zombie = toys.start(failpoints=stop, TABIJI_POLL_RECORDS="50", module=module, **BARE)
-    await zombie.reached("stop", 60)
+    await zombie.reached("stop")
     heir = toys.start(module=module, **BARE)
-    await until(lambda: heir.owned == [0, 1, 2, 3], "nobody took over", 60)
+    await until(lambda: heir.owned == [0, 1, 2, 3], "nobody took over")
     await toys.send(sent[1500:1600])
     await asyncio.sleep(1)
     zombie.signal(signal.SIGCONT)

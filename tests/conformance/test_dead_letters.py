@@ -134,7 +134,7 @@ def test_killed_in_the_middle_of_a_replay_it_is_applied_once(toys: Yard, point: 
         letter = await dead(toys, unreadable(2))
         await toys.send([replay(letter, 0)])
         doomed = toys.start(failpoints=f"{point}=kill@1", **MENDED)
-        await asyncio.to_thread(doomed.process.wait, 60)
+        await asyncio.to_thread(doomed.process.wait, 120)
         assert doomed.process.returncode == -signal.SIGKILL
         await toys.send([replay(letter, 0, "asked again, for nobody answered")])
         toys.start(**MENDED)

@@ -37,7 +37,7 @@ class Log:
     member: Callable[[], Membership]
     truncate: Callable[[Place], Awaitable[None]]
 
-    async def read(self, count: int, seconds: float = 10) -> dict[Place, list[Received]]:
+    async def read(self, count: int, seconds: float = 60) -> dict[Place, list[Received]]:
         found: dict[Place, list[Received]] = {}
         async with asyncio.timeout(seconds):
             while sum(map(len, found.values())) < count:
@@ -217,7 +217,7 @@ def test_an_offset_that_the_log_does_not_have_is_refused_and_nothing_is_skipped(
 
 async def shared_out(members: list[Membership]) -> None:
     """Until the numbers are shared out among ``members``, each with one owner that the group vouches for."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while True:
             numbers = sorted(p for member in members for p in member.assigned())
             if numbers == list(range(PARTITIONS)) and all(member.assigned() for member in members):
@@ -260,7 +260,7 @@ def test_a_member_that_joined_before_its_topic_was_known_is_given_its_numbers_so
         try:
             await asyncio.sleep(1)
             await create(settings, {"toy.members.v1": LOG_TIME})
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 await shared_out([member])
         finally:
             await member.stop()

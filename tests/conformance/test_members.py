@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 
-from tests.conformance.harness import Stories, Story, Toy, Yard, load, until
+from tests.conformance.harness import PATIENCE, Stories, Story, Toy, Yard, load, until
 from tests.conformance.traffic import traffic
 
 MEMBERS = (2, 3, 5)
-SESSION = 6.0  # seconds after which the group gives up on a member that died
+AT_ONCE = 2.0  # seconds; the group gives up on a member that died after six
 
 
 async def shared_out(toys: Yard) -> None:
@@ -21,7 +21,7 @@ async def shared_out(toys: Yard) -> None:
     def is_so() -> bool:
         return sorted(p for toy in toys.toys if toy.alive for p in toy.owned) == everything
 
-    await until(is_so, lambda: f"not shared out: {[toy.owned for toy in toys.toys if toy.alive]}\n{toys.logs()}", 60)
+    await until(is_so, lambda: f"not shared out: {[toy.owned for toy in toys.toys if toy.alive]}\n{toys.logs()}")
 
 
 async def replace_all(toys: Yard, members: int) -> None:
@@ -62,10 +62,11 @@ async def add_a_topic(toys: Yard) -> None:
 
 
 async def hand_over(toys: Yard) -> None:
-    """The best of three, so that a busy machine does not decide; without a goodbye it takes the session's time."""
-    took = [await _hand_over_once(toys) for _ in range(3)]
-    assert min(took) < 2, took
-    assert max(took) < SESSION, took
+    """The best of some, so that a busy machine does not decide; without a goodbye none is so quick."""
+    took: list[float] = []
+    while not took or (min(took) >= AT_ONCE and len(took) < 8):
+        took.append(await _hand_over_once(toys))
+    assert min(took) < AT_ONCE, took
 
 
 async def _hand_over_once(toys: Yard) -> float:
@@ -83,7 +84,7 @@ async def _hand_over_once(toys: Yard) -> float:
 async def stop_in_mid_flow(toys: Yard) -> None:
     sent = load(6000)
     await toys.send(sent)
-    toy = toys.start(TABIJI_POLL_RECORDS="300")
+    toy = toys.start(failpoints="runtime.turn.before_begin=sleep:0.5", TABIJI_POLL_RECORDS="300")
     await _has_applied_some(toys, toy)
     await asyncio.to_thread(toy.stop)
     applied = await toys.rows("SELECT id FROM applied")
@@ -106,12 +107,11 @@ async def behind(toys: Yard) -> list[object]:
 
 
 async def _has_applied_some(toys: Yard, toy: Toy) -> None:
-    for _ in range(600):
-        owned = await asyncio.to_thread(lambda: toy.owned)
-        if owned and len(await toys.rows("SELECT FROM applied LIMIT 1")):
-            return
+    await until(lambda: bool(toy.owned), "it owns nothing")
+    deadline = time.monotonic() + PATIENCE
+    while not await toys.rows("SELECT FROM applied LIMIT 1"):
+        assert time.monotonic() < deadline, "nothing was applied"
         await asyncio.sleep(0.01)
-    raise AssertionError("nothing was applied")
 
 
 @pytest.fixture(scope="module")

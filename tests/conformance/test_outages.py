@@ -48,7 +48,7 @@ async def lose_answers(toys: Yard, *, module: str = "tests.conformance.toy") -> 
     async with cutter(toys.settings.postgres_dsn) as (wire, dsn), traffic(toys, every=0.02) as made:
         toy = toys.start(TABIJI_POSTGRES_DSN=dsn, module=module, **BARE)
         await until(lambda: bool(toy.owned), "it did not start")
-        for when in ["after", "before"] * 6:  # some of them hit a transaction that is no turn
+        for when in ["after", "before"] * 15:  # some of them hit a transaction that is no turn
             await wire.cut(when)
             await asyncio.sleep(0.3)
             if min(mentions(toy, "commit_found"), mentions(toy, "the transaction was not committed")) >= 2:

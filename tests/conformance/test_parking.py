@@ -92,11 +92,11 @@ def test_a_send_of_a_customer_who_is_parked_can_still_be_withdrawn_when_it_goes_
 def test_the_timer_of_a_customer_whose_record_is_refused_does_not_fire_in_the_turn_that_parks_it(toys: Yard) -> None:
     async def story() -> None:
         first = toys.start()
-        await toys.send([event(0, "mine", timer=2.0)])
+        await toys.send([event(0, "mine", timer=3600)])
         await toys.settle()
         await asyncio.to_thread(first.stop)
         await toys.send([event(1, "mine", poison=True)])
-        await asyncio.sleep(2.5)
+        await toys.rows("UPDATE timer SET due_at = now()")  # due after it came, and long before the next start's end
         toy = toys.start()
         await until(lambda: (toy.idle() or {}).get("parked") == 1, toys.logs)
         await asyncio.sleep(1.5)
@@ -111,7 +111,7 @@ def test_the_timer_of_a_customer_whose_record_is_refused_does_not_fire_in_the_tu
 
 
 async def until_fired(toys: Yard, key: str) -> None:
-    for _ in range(100):
+    for _ in range(600):
         if rows := await toys.rows("SELECT key FROM fired"):
             assert [row["key"] for row in rows] == [key]
             return

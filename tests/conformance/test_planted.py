@@ -7,19 +7,19 @@ from functools import partial
 
 import pytest
 
-from tests.conformance.harness import Stories, Story, Yard, load
+from tests.conformance.harness import PATIENCE, Stories, Story, Yard, load
 from tests.conformance.test_crashes import BARE, kill_at, wake_late
 from tests.conformance.test_outages import lose_answers
 
 PLANTED = "tests.conformance.planted"
 
 
-async def run_through(toys: Yard, module: str) -> None:
+async def run_through(toys: Yard, module: str, patience: float = PATIENCE) -> None:
     """No fault at all: a backlog of events, some of whose answers wait for their barrier."""
     sent = load(3000)
     await toys.send(sent)
     toys.start(module=module, TABIJI_POLL_RECORDS="200", **BARE)
-    await toys.settle(20)
+    await toys.settle(patience)
     await toys.check(sent)
 
 
@@ -46,7 +46,7 @@ CASES: dict[str, tuple[Story, str]] = {
         r"\d+ lost",
     ),
     "the outbox is read by a cursor": (
-        partial(run_through, module=f"{PLANTED}.cursor"),
+        partial(run_through, module=f"{PLANTED}.cursor", patience=20),
         r"\d+ answers lost|not settled",
     ),
     "a commit whose answer is lost is taken for a rollback": (

@@ -49,7 +49,7 @@ def test_kafka_is_told_of_the_offsets_within_seconds_so_that_tools_see_the_lag(t
         await toys.settle()
         rows = await toys.rows("SELECT topic, p, next FROM consumer_offset")
         applied = {TopicPartition(toys.settings.topic_prefix + row["topic"], row["p"]): row["next"] for row in rows}
-        for _ in range(100):
+        for _ in range(300):
             if await shown(toys) == applied:
                 break
             await asyncio.sleep(0.2)
@@ -64,7 +64,7 @@ def test_the_live_clock_gives_the_inbox_its_partitions(toys: Yard) -> None:
     async def story() -> None:
         toys.start()
         await toys.settle()
-        for _ in range(100):
+        for _ in range(600):
             rows = await toys.rows("SELECT FROM pg_inherits WHERE inhparent = 'inbox'::regclass")
             if len(rows) == 5:
                 return

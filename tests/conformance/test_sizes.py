@@ -37,7 +37,7 @@ def test_a_record_larger_than_the_broker_takes_stops_no_other(kafka: Any, topic_
             outbox = Outbox()
             outbox.add([row(1, 10), row(2, HUGE), row(3, 600 * 1024), row(4, 10)])
             publisher = Publisher("toy", outbox, producer, set)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 await publisher.drain()
             assert outbox.acked == [(0, 1, n) for n in (1, 3, 4)]
             publisher.check()

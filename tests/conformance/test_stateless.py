@@ -38,7 +38,7 @@ def order(n: int, amount: int, **properties: Any) -> Record[Any]:
 
 async def announced(yard: Yard, count: int, *, repeats: int = 0) -> list[tuple[str, dict[str, str], bytes]]:
     """What is on ``vip.reached.v1`` once ``count`` different announcements, and so many repeats, are there."""
-    for _ in range(300):
+    for _ in range(600):
         found = await yard.published("vip.reached.v1")
         if len({headers["ce_id"] for _, headers, _ in found}) >= count and len(found) >= count + repeats:
             return found
@@ -67,7 +67,7 @@ def test_large_orders_are_announced_once_and_other_types_are_passed_over(yard: Y
 
 def test_without_its_topic_it_ends_and_names_it(yard: Yard) -> None:
     lost = yard.start(module=VIP, TABIJI_TOPIC_PREFIX="nowhere.")
-    assert lost.process.wait(60) == 1
+    assert lost.process.wait(120) == 1
     assert "Misconfigured: topic nowhere.events.purchase.v1 does not exist" in lost.log.read_text()
 
 
@@ -92,7 +92,7 @@ def test_killed_between_ack_and_commit_it_repeats_itself_under_the_same_ids(yard
     async def story() -> None:
         await yard.send([order(n, 60_000) for n in range(60)])
         doomed = yard.start(module=VIP, failpoints=f"{point}=kill@1")
-        await asyncio.to_thread(doomed.process.wait, 60)
+        await asyncio.to_thread(doomed.process.wait, 120)
         assert doomed.process.returncode == -signal.SIGKILL
         first = await yard.published("vip.reached.v1")
         assert first

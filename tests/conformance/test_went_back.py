@@ -36,12 +36,12 @@ async def go_back(toys: Yard) -> None:
 
 
 async def why(toy: Toy) -> str:
-    async with httpx.AsyncClient(headers=BEARER) as http:
+    async with httpx.AsyncClient(headers=BEARER, timeout=60) as http:
         return str((await http.get(f"http://127.0.0.1:{toy.port}/restore")).json()["why"])
 
 
 async def release(toy: Toy) -> tuple[int, object]:
-    async with httpx.AsyncClient(headers=BEARER) as http:
+    async with httpx.AsyncClient(headers=BEARER, timeout=60) as http:
         answer = await http.post(f"http://127.0.0.1:{toy.port}/restore/release")
         return answer.status_code, answer.json()
 

@@ -27,7 +27,7 @@ class Child:
             self.returncode = self.zygote.ask(poll=self.pid)
         return self.returncode
 
-    def wait(self, timeout: float = 30) -> int:
+    def wait(self, timeout: float = 120) -> int:
         deadline = time.monotonic() + timeout
         while self.poll() is None:
             if time.monotonic() > deadline:

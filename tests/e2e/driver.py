@@ -31,7 +31,7 @@ class Command:
         root = psutil.Process(self.process.pid)
         return [root, *root.children(recursive=True)]
 
-    def interrupt(self, within: float = 60) -> tuple[int, str]:
+    def interrupt(self, within: float = 120) -> tuple[int, str]:
         """Ctrl-C; the exit status and the rest of what it said."""
         self.process.send_signal(signal.SIGINT)
         said, _ = self.process.communicate(timeout=within)
@@ -66,4 +66,4 @@ def tabiji(home: Path, *words: str) -> Iterator[Command]:
     finally:
         if process.poll() is None:
             process.kill()  # its children are bound to its life
-            process.wait(10)
+            process.wait(60)

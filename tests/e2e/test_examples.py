@@ -172,7 +172,7 @@ def curls(page: str, yard: System) -> None:
         assert "thanks" in done.stdout, f"{line}\n{done.stdout}{done.stderr}"
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 async def test_every_request_that_is_shown_is_answered_as_shown(
     kafka: Any, postgres: Any, database: str, topic_prefix: str, tmp_path: Path
 ) -> None:

@@ -41,7 +41,7 @@ async def test_a_new_run_drops_the_last_ones_database_topics_and_files(stack: St
     assert (second.database, second.prefix) != (first.database, first.prefix)
     assert first.database not in await databases(stack)
     assert not first.folder.exists()
-    for _ in range(50):  # the broker answers first and forgets a moment later
+    for _ in range(600):  # the broker answers first and forgets a moment later
         if not await delete_topics(stack.kafka.bootstrap, first.prefix):
             break
         await asyncio.sleep(0.1)

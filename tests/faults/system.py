@@ -63,7 +63,7 @@ class System:
     logs: Path
     told: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    async def post(self, events: list[dict[str, Any]], *, patience: float = 60) -> None:
+    async def post(self, events: list[dict[str, Any]], *, patience: float = PATIENCE) -> None:
         """Post one batch until it is answered 200, with the same ids, as every SDK does."""
         until = time.monotonic() + patience
         while True:
@@ -72,7 +72,7 @@ class System:
                     f"{self.installation.url('ingest')}/v1/batch",
                     json={"batch": events},
                     auth=(self.write_key, ""),
-                    timeout=10,
+                    timeout=30,
                 )
                 if answer.status_code == 200:
                     assert not answer.json().get("rejected"), answer.text
@@ -115,15 +115,15 @@ class System:
 
     async def _patiently(self, url: str, content: str) -> httpx.Response:
         """PUT to a process that may be just coming back."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE
         while True:
             try:
-                return await self.http.put(url, content=content, timeout=10)
+                return await self.http.put(url, content=content, timeout=30)
             except httpx.TransportError:
                 assert time.monotonic() < until, f"{url} did not come back"
                 await asyncio.sleep(0.05)
 
-    async def died(self, service: str, before: int, seconds: float = 30) -> bool:
+    async def died(self, service: str, before: int, seconds: float = PATIENCE) -> bool:
         """Whether the supervisor has had to start ``service`` again since it had done so ``before`` times."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -138,7 +138,7 @@ class System:
         environment = self.installation.environment(service) | extra
         self.supervisor.start(service, [sys.executable, "-m", f"tabiji_{service}"], environment)
 
-    async def up(self, service: str, seconds: float = 60) -> None:
+    async def up(self, service: str, seconds: float = PATIENCE) -> None:
         """Wait until ``service`` says that it is ready."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

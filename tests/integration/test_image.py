@@ -115,7 +115,7 @@ async def test_the_job_makes_everything_and_then_a_service_is_healthy(
     service = container(image, "dispatch", **where, **ports)
     process = service.start()
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while not service.is_healthy() and process.poll() is None:
             assert time.monotonic() < until
             time.sleep(0.3)
@@ -124,5 +124,5 @@ async def test_the_job_makes_everything_and_then_a_service_is_healthy(
         assert made.returncode == 0, made.stderr
     finally:
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert not service.is_healthy()

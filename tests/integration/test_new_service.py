@@ -151,7 +151,7 @@ def running(copy: Copy, environment: dict[str, str], tmp_path: Path) -> Iterator
         process = subprocess.Popen(command, cwd=copy.folder, env=environment, stdout=out, stderr=out)
     yield process, log
     process.kill()
-    process.wait(10)
+    process.wait(60)
 
 
 async def started(process: Any, log: Path) -> dict[str, Any]:
@@ -171,7 +171,7 @@ async def test_an_order_goes_in_and_its_record_comes_out(
     process, log = running
     told = await started(process, log)
     assert (told["service"], told["reads"], told["api"]) == (NAME, ["events.purchase.v1"], None)
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         assert (await client.get(f"{told['admin']}/readyz")).status_code == 200
         assert "tabiji_runtime_records_total" in (await client.get(f"{told['admin']}/metrics")).text
     await append(Cluster(kafka.bootstrap, topic_prefix, 1), [order("small", 49_999), order("large", 50_000)])
@@ -179,7 +179,7 @@ async def test_an_order_goes_in_and_its_record_comes_out(
     assert (found.key, json.loads(found.value)["amount_minor"]) == (b"demo:large", 50_000)
     assert dict(found.headers)["ce_source"] == b"tabiji/vip"
     process.terminate()
-    assert process.wait(20) == 0, log.read_text("utf-8")
+    assert process.wait(60) == 0, log.read_text("utf-8")
 
 
 def order(customer: str, amount: int) -> Record[Any]:

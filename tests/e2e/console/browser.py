@@ -81,7 +81,7 @@ class Tab:
 def chromium() -> Iterator[Any]:
     """The browser, while the block runs."""
     with require_chromium()() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(ARGUMENTS), timeout=120_000)
         yield browser
         browser.close()
 

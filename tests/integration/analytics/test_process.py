@@ -72,17 +72,17 @@ class Analytics:
         return self._log.read_text("utf-8")
 
     async def get(self, path: str) -> Any:
-        async with httpx.AsyncClient(headers=BEARER) as client:
+        async with httpx.AsyncClient(headers=BEARER, timeout=60) as client:
             answer = await client.get(f"http://127.0.0.1:{self.port}{path}", timeout=30)
             answer.raise_for_status()
             return answer.json()
 
     async def post(self, path: str) -> None:
-        async with httpx.AsyncClient(headers=BEARER) as client:
+        async with httpx.AsyncClient(headers=BEARER, timeout=60) as client:
             (await client.post(f"http://127.0.0.1:{self.port}{path}")).raise_for_status()
 
     async def until(self, path: str, holds: Callable[[Any], bool]) -> Any:
-        for _ in range(600):
+        for _ in range(1200):
             try:
                 if holds(found := await self.get(path)):
                     return found

@@ -134,7 +134,7 @@ class Bench:
     async def within(self, connection: Any, applied: Applied) -> None:
         """What the runtime writes in the same transaction; a test may."""
 
-    async def settle(self, seconds: float = 10.0) -> None:
+    async def settle(self, seconds: float = 90.0) -> None:
         """Turns until nothing waits for machines."""
         end = asyncio.get_running_loop().time() + seconds
         while True:

@@ -74,7 +74,7 @@ class House:
         with self.log.open("ab") as out:
             self.process = subprocess.Popen([sys.executable, "-m", module], env=environment, stdout=out, stderr=out)
 
-    async def died(self, seconds: float = 40) -> bool:
+    async def died(self, seconds: float = 120) -> bool:
         """Whether the process ended by itself within ``seconds``."""
         assert self.process is not None
         end = time.monotonic() + seconds
@@ -86,7 +86,7 @@ class House:
         assert self.process is not None
         if self.process.poll() is None:
             os.kill(self.process.pid, number)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     async def send(self, records: list[Record[Any]]) -> None:
         producer = Producer(Cluster.of(self.settings))
@@ -97,12 +97,12 @@ class House:
 
     async def idle(self) -> dict[str, Any] | None:
         try:
-            async with httpx.AsyncClient(timeout=2) as client:
+            async with httpx.AsyncClient(timeout=10) as client:
                 return dict((await client.get(f"http://127.0.0.1:{self.admin}/idle")).json())
         except (httpx.HTTPError, ValueError):
             return None
 
-    async def settle(self, seconds: float = 60) -> None:
+    async def settle(self, seconds: float = 120) -> None:
         """Until everything is owned, applied, sent, settled and published, twice in a row."""
         end, last, look = time.monotonic() + seconds, None, None
         while time.monotonic() < end:

@@ -23,7 +23,7 @@ async def holds_all_until_released(home: House, sink: Sink, receiver: Receiver, 
     held = await home.rows("SELECT DISTINCT state, reason FROM delivery")
     assert [tuple(row) for row in held] == [("held", "restore")]
     assert (sink.taken, receiver.acted) == ([], [])
-    async with httpx.AsyncClient(base_url=home.url, headers=BEARER) as http:
+    async with httpx.AsyncClient(base_url=home.url, headers=BEARER, timeout=60) as http:
         assert why in (await http.get("/v1/restore")).json()["why"]
         assert (await http.post("/v1/restore/release", json=released)).json() == {"released": True}
     await until(lambda: all_sent(home))
@@ -35,7 +35,7 @@ async def all_sent(home: House) -> bool:
     return [row[0] for row in await home.rows("SELECT DISTINCT state FROM delivery")] == ["sent"]
 
 
-async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not await holds():
         assert time.monotonic() < end

@@ -57,7 +57,7 @@ async def test_a_dead_send_is_sent_once_and_one_that_was_sent_is_not_sent_again(
         await told_nobody(home)
         home.start()
         await home.settle(150)
-        async with httpx.AsyncClient(base_url=home.url, headers=BEARER) as http:
+        async with httpx.AsyncClient(base_url=home.url, headers=BEARER, timeout=60) as http:
             await asked_again(http)
             await home.settle(150)
             assert taken().total() == 2 * SENT

@@ -38,7 +38,7 @@ def smtp_at(port: int, *, resends: int = 0, slots: int = 4, timeout: float = 0.5
 
 
 async def becomes(bench: Bench, key: str, state: str) -> None:
-    for _ in range(300):
+    for _ in range(6000):
         if (await bench.state(key))[0] == state:
             return
         await asyncio.sleep(0.01)
@@ -87,7 +87,7 @@ async def test_an_outage_fails_nothing_until_it_is_late(pool: Any) -> None:
 
 
 async def attempted(bench: Bench, key: str, token: int) -> None:
-    for _ in range(300):
+    for _ in range(6000):
         row = await bench.row(key)
         if row["token"] == token and row["state"] != "sending":
             return
@@ -226,7 +226,7 @@ async def test_a_slow_provider_does_not_delay_another(pool: Any) -> None:
             people = [record for n in range(300) for record in known(f"c{n}", phone=f"+81{n}")]
             await bench.turn(*people, *sms)
             await bench.turn(*(send(f"m{n}", f"c{n}") for n in range(10)))
-            for _ in range(100):
+            for _ in range(3000):
                 await bench.turn()
                 await asyncio.sleep(0.01)
                 if script.taken == 10:

@@ -64,7 +64,7 @@ async def test_a_customer_whose_message_is_refused_is_parked_alone_and_goes_on_w
         home.start()
         await home.settle()
         await home.rows("ALTER TABLE body ADD CONSTRAINT sour CHECK (customer_key <> 'demo:c3')")
-        async with httpx.AsyncClient(base_url=home.url, headers=BEARER) as http:
+        async with httpx.AsyncClient(base_url=home.url, headers=BEARER, timeout=60) as http:
 
             async def parked() -> list[tuple[Any, ...]]:
                 rows = (await http.get("/v1/parked")).json()["parked"]

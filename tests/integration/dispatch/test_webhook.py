@@ -169,7 +169,7 @@ async def advance(bench: Bench) -> None:
 
 
 async def becomes(bench: Bench, state: str) -> None:
-    for _ in range(200):
+    for _ in range(6000):
         if (await bench.state("m1"))[0] == state:
             return
         await asyncio.sleep(0.02)

@@ -81,7 +81,7 @@ class House:
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text()[-3000:]
         try:
-            return httpx.get(url, timeout=2).status_code == 200 and httpx.get(self.url, timeout=2).status_code == 404
+            return httpx.get(url, timeout=10).status_code == 200 and httpx.get(self.url, timeout=10).status_code == 404
         except httpx.TransportError:
             return False
 
@@ -98,7 +98,7 @@ class House:
         assert self.process is not None
         if self.process.poll() is None:
             os.kill(self.process.pid, number)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def post(self, path: str, body: Any, *, key: str = LIVE, timeout: float = 15) -> httpx.Response:
         return httpx.post(f"{self.url}{path}", json=body, auth=(key, ""), timeout=timeout)
@@ -140,7 +140,7 @@ class House:
         )
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
+def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if holds():

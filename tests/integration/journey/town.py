@@ -38,7 +38,7 @@ class Journey:
 
     def get(self, path: str, *, admin: bool = False) -> Any:
         url = f"http://127.0.0.1:{self.port + 1000 * admin}{path}"
-        with urllib.request.urlopen(urllib.request.Request(url, headers=BEARER), timeout=5) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=BEARER), timeout=30) as answer:
             return json.load(answer)
 
     def kill(self) -> None:
