@@ -23,7 +23,7 @@ from tests.faults.rows import register
 from tests.faults.run import servers
 from tests.faults.suite import Figures
 from tests.faults.system import System, shopping
-from tests.faults.test_crash_points import ROUNDS
+from tests.faults.test_crash_points import PAIRS
 
 KINDS = (
     "kill a service",
@@ -95,7 +95,7 @@ class Soak:
         return f"{kind}, {seconds / 3:.1f} s down"
 
     async def _at_a_failpoint(self) -> str:
-        service, point = ROUNDS[self.dice("point", len(ROUNDS))]
+        service, point = PAIRS[self.dice("point", len(PAIRS))]
         before = self.yard.supervisor.restarts(service)
         await self.yard.arm(service, point)
         died = await self.yard.died(service, before, 15)

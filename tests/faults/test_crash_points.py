@@ -1,7 +1,7 @@
 """SIGKILL at every registered failpoint of every service, under load, in one long-lived system.
 
-After each round everything is settled and every ledger checked. A failpoint that is registered and never hit
-fails the run.
+In a round each service has its next point, and dies there. After it everything is settled and every ledger checked.
+A failpoint that is registered and never hit fails the run.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -38,27 +39,31 @@ ELSEWHERE = {
 TAKE = "runtime.take.bumped"
 FINISH = ("runtime.finish.before_commit", "runtime.finish.after_commit")
 OWNERS = {"journey": FINISH, "analytics": (), "dispatch": FINISH}  # analytics has next to nothing to publish
-ROUNDS = [
-    *(("ingest", point) for point in ("ingest.append.before", "ingest.answer.before", PRODUCER)),
-    *(("journey", point) for point in ("runtime.turn.before_begin", *RUNTIME, PRODUCER, "journey.turn.written")),
-    *(("analytics", point) for point in (*RUNTIME[:3], "analytics.facts.written", "analytics.cells.written")),
-    *(
-        ("dispatch", point)
-        for point in (
-            *RUNTIME[2:],
-            "dispatch.insert.before_commit",
-            "dispatch.insert.after",
-            "dispatch.claim.before_commit",
-            "dispatch.claim.after_intent",
-            "dispatch.send.before",
-            "dispatch.send.after",
-            "dispatch.settle.before",
-            "dispatch.settle.before_commit",
-            "dispatch.settle.after",
-            "dispatch.announce.before_commit",
-        )
+POINTS = {
+    "ingest": ("ingest.append.before", "ingest.answer.before", PRODUCER),
+    "journey": ("runtime.turn.before_begin", *RUNTIME, PRODUCER, "journey.turn.written"),
+    "analytics": (*RUNTIME[:3], "analytics.facts.written", "analytics.cells.written"),
+    "dispatch": (
+        *RUNTIME[2:],
+        "dispatch.insert.before_commit",
+        "dispatch.insert.after",
+        "dispatch.claim.before_commit",
+        "dispatch.claim.after_intent",
+        "dispatch.send.before",
+        "dispatch.send.after",
+        "dispatch.settle.before",
+        "dispatch.settle.before_commit",
+        "dispatch.settle.after",
+        "dispatch.announce.before_commit",
     ),
-]
+}
+PAIRS = [(service, point) for service, points in POINTS.items() for point in points]
+
+
+def rounds(*services: str) -> list[dict[str, str]]:
+    """The next point of each of ``services``, until all have been."""
+    turns = zip_longest(*(POINTS[service] for service in services))
+    return [{service: point for service, point in zip(services, turn, strict=True) if point} for turn in turns]
 
 
 def registry() -> set[str]:
@@ -69,13 +74,15 @@ def registry() -> set[str]:
     return {word for line in listed.stdout.splitlines() for word in line.split()[:1] if "." in word}
 
 
-async def kill_round(yard: System, service: str, point: str, number: int) -> None:
-    """Arm, load, see it die and come back, settle, check."""
-    before = yard.supervisor.restarts(service)
-    await yard.arm(service, point)
+async def kill_round(yard: System, points: dict[str, str], number: int) -> None:
+    """Arm each service's point, load, see them die and come back, settle, check."""
+    before = {service: yard.supervisor.restarts(service) for service in points}
+    for service, point in points.items():
+        await yard.arm(service, point)
     await yard.load(f"r{number}")
-    assert await yard.died(service, before), f"{service} was never at {point}"
-    await settled(yard, point)
+    for service, point in points.items():
+        assert await yard.died(service, before[service]), f"{service} was never at {point}"
+    await settled(yard, *points.values())
 
 
 def times(yard: System, point: str) -> int:
@@ -84,10 +91,11 @@ def times(yard: System, point: str) -> int:
     return sum(line.startswith(f"{point} kill") for line in lines)
 
 
-async def settled(yard: System, point: str) -> None:
-    """Settle and check; somebody was killed at ``point``."""
+async def settled(yard: System, *points: str) -> None:
+    """Settle and check; somebody was killed at each of ``points``."""
     await yard.settle()
-    yard.was_hit(point)
+    for point in points:
+        yard.was_hit(point)
     await yard.check()
 
 
@@ -133,7 +141,7 @@ def test_sigkill_at_every_failpoint(
     kafka: Any, postgres: Any, database: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     registered = registry()
-    assert {point for _, point in ROUNDS} | {TAKE, *FINISH} | set(ELSEWHERE) == registered
+    assert {point for _, point in PAIRS} | {TAKE, *FINISH} | set(ELSEWHERE) == registered
 
     async def story() -> None:
         async with system(
@@ -142,17 +150,17 @@ def test_sigkill_at_every_failpoint(
             await yard.load("r0")
             await yard.settle()
             await yard.check()
-            for number, (service, point) in enumerate(ROUNDS, 1):
-                await kill_round(yard, service, point, number)
-            for number, (service, points) in enumerate(OWNERS.items()):
+            for number, points in enumerate(rounds(*POINTS), 1):
+                await kill_round(yard, points, number)
+            for number, (service, finishing) in enumerate(OWNERS.items()):
                 await take_round(yard, service, number)
-                for point in points:
+                for point in finishing:
                     await stop_round(yard, service, point, number)
             before = yard.supervisor.restarts("dispatch")
             await yard.arm("dispatch", "dispatch.send.after")
             await yard.load("r98")
             assert await yard.died("dispatch", before)
-            await kill_round(yard, "dispatch", "dispatch.reap.before_commit", 99)  # what that left, a lease later
+            await kill_round(yard, {"dispatch": "dispatch.reap.before_commit"}, 99)  # what that left, a lease later
             for _ in range(3):
                 await yard.next_tick()
             await yard.check()

@@ -9,18 +9,16 @@ from tests.conformance import ledgers
 from tests.faults.ground import Ground
 from tests.faults.suite import Figures, row
 from tests.faults.system import System, shopping
-from tests.faults.test_crash_points import PRODUCER, kill_round
-
-POINTS = ("ingest.append.before", "ingest.answer.before", PRODUCER)
+from tests.faults.test_crash_points import POINTS, kill_round
 
 
 @row(1, runs=10)
 async def ingest_killed(place: Ground, seed: int) -> Figures:
     """The whole system; ingest dies at each of its failpoints under load, and clients retry."""
     async with place.system() as yard:
-        for number, point in enumerate(POINTS, 1):
-            await kill_round(yard, "ingest", point, number)
-        return Figures(len(POINTS), len(yard.told))
+        for number, point in enumerate(POINTS["ingest"], 1):
+            await kill_round(yard, {"ingest": point}, number)
+        return Figures(len(POINTS["ingest"]), len(yard.told))
 
 
 @row(2, runs=10)

@@ -10,7 +10,7 @@ from tests.conformance.test_members import shared_out
 from tests.conformance.traffic import traffic
 from tests.faults.ground import Ground
 from tests.faults.suite import Figures, row
-from tests.faults.test_crash_points import ROUNDS, kill_round, registry
+from tests.faults.test_crash_points import PAIRS, kill_round, registry, rounds
 
 
 def figures(found: Found, faults: int = 1, **other: float) -> Figures:
@@ -46,15 +46,15 @@ async def killed_at_each_failpoint(place: Ground, seed: int) -> Figures:
 
 
 async def _services(place: Ground, total: Figures) -> None:
-    rounds = [(service, point) for service, point in ROUNDS if service in {"journey", "analytics"}]
+    services = ("journey", "analytics")
+    killed = [point for service, point in PAIRS if service in services]
     async with place.system() as yard:
-        for number, (service, point) in enumerate(rounds, 1):
-            await kill_round(yard, service, point, number)
-        total.faults += len(rounds)
+        for number, points in enumerate(rounds(*services), 1):
+            await kill_round(yard, points, number)
+        total.faults += len(killed)
         total.events += len(yard.told)
-    hit = {point for _, point in rounds} | set(POINTS)
-    total.other["service points hit"] = len({point for _, point in rounds})
-    total.other["registered in all services"] = len(registry() | hit)
+    total.other["service points hit"] = len(set(killed))
+    total.other["registered in all services"] = len(registry() | set(killed) | set(POINTS))
 
 
 @row(9, runs=12, at_once=3)
