@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from tabiji_common.events import OrderCompleted, OrderShipped
 from tabiji_common.kafka.admin import create
 from tabiji_common.topics import PURCHASES, Record
 from tests.conformance import vip
-from tests.conformance.harness import LOG_TIME, START, Toy, Yard, until
+from tests.conformance.harness import LOG_TIME, START, Yard
 from tests.stack import delete_topics
 
 VIP, MOODY = "tests.conformance.vip", "tests.conformance.moody_vip"
@@ -44,6 +45,15 @@ async def announced(yard: Yard, count: int, *, repeats: int = 0) -> list[tuple[s
             return found
         await asyncio.sleep(0.1)
     raise AssertionError(f"not announced: {yard.logs()}")
+
+
+async def until_dead(yard: Yard) -> list[tuple[str, dict[str, str], bytes]]:
+    """What is on its dead-letter topic, once something is."""
+    for _ in range(600):
+        if found := await yard.published("events.purchase.v1.vip.dlq"):
+            return found
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"nothing died: {yard.logs()}")
 
 
 def test_it_is_as_short_as_promised() -> None:
@@ -114,7 +124,7 @@ def test_reject_is_a_dead_letter_retry_is_another_try_and_both_let_others_pass(y
         toy = yard.start(module=MOODY)
         found = await announced(yard, 3)
         assert len({headers["ce_id"] for _, headers, _ in found}) == 3
-        dead = await yard.published("events.purchase.v1.vip.dlq")
+        dead = await until_dead(yard)
         assert {headers["ce_id"] for _, headers, _ in dead} == {"e1"}
         assert {headers["reason"] for _, headers, _ in dead} == {"properties.refuse: is not a number we know"}
         assert toy.log.read_text().count("batch_retried") == 2
@@ -127,7 +137,7 @@ def test_a_clean_stop_ends_with_status_0_and_its_successor_repeats_nothing(yard:
         leaving = yard.start(module=VIP)
         await yard.send([order(n, 60_000) for n in range(10)])
         await announced(yard, 10)
-        await committed(leaving)
+        await committed(yard, 10)
         await asyncio.to_thread(leaving.stop)
         yard.start(module=VIP)
         await yard.send([order(n, 60_000) for n in range(10, 20)])
@@ -136,6 +146,16 @@ def test_a_clean_stop_ends_with_status_0_and_its_successor_repeats_nothing(yard:
     asyncio.run(story())
 
 
-async def committed(toy: Toy) -> None:
-    await until(lambda: toy.alive, "it died")
-    await asyncio.sleep(0.5)
+async def committed(yard: Yard, count: int) -> None:
+    """Until the group has told Kafka that it is done with so many records."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=yard.settings.kafka_bootstrap)
+    await admin.start()
+    try:
+        for _ in range(600):
+            found = await admin.list_consumer_group_offsets(f"{yard.settings.topic_prefix}vip")
+            if sum(max(offset.offset, 0) for offset in found.values()) >= count:
+                return
+            await asyncio.sleep(0.1)
+    finally:
+        await admin.close()
+    raise AssertionError(f"not committed: {yard.logs()}")

@@ -197,7 +197,7 @@ async def test_a_slow_or_storming_provider_delays_no_other(
             while len(set(sink.keys()) & {f"mail-{n}" for n in keys}) < 30:
                 await bench.turn()
                 await asyncio.sleep(0.005)
-                assert loop.time() - begun < 15
+                assert loop.time() - begun < 60
             return loop.time() - begun
 
     alone = await mails_in(0, {})

@@ -62,6 +62,8 @@ async def test_a_connection_cut_at_each_step(step: str, result: Result, how: str
 async def test_a_server_that_falls_silent_at_each_step(step: str, result: Result) -> None:
     async with Script(cut=step, how="silent") as script:
         verdict = await attempt(script, timeout=0.4)
+        if verdict.result is not result:  # a busy machine may not come so far in that time
+            verdict = await attempt(script, timeout=8.0)
         assert (verdict.result, "timeout" in verdict.detail) == (result, True)
 
 

@@ -91,7 +91,7 @@ async def test_a_status(status: str, headers: str, result: Result, wait: float |
 
 
 def lane(receiver: Receiver, **keyed: float) -> dict[str, tuple[Carrier, WebhookProvider]]:
-    carrier = Carrier("hook", frozenset({"webhook"}), Keyed(**keyed), Keyed(**keyed), slots=4, timeout=0.5)
+    carrier = Carrier("hook", frozenset({"webhook"}), Keyed(**keyed), Keyed(**keyed), slots=4, timeout=10.0)
     return {"hook": (carrier, provider_at(receiver.url))}
 
 
