@@ -1,10 +1,16 @@
-"""A client that costs little: requests made beforehand, 32 connections, each with one request under way."""
+"""A client that costs little: requests made beforehand, 32 connections, each with one request under way.
+
+``call`` is a closed loop, ``call_at`` an open one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterator, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 CONNECTIONS = 32
@@ -27,7 +33,7 @@ class _Caller(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        self._next()
+        self.take()
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
@@ -40,19 +46,75 @@ class _Caller(asyncio.Protocol):
         status = int(head[9:12])
         self.statuses[status] = self.statuses.get(status, 0) + 1
         self.buffer = b""
-        self._next()
+        self.take()
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.done.done():
             self.done.set_exception(error or ConnectionError("closed in the middle"))
 
-    def _next(self) -> None:
+    def take(self) -> None:
         request = next(self.waiting, None)
         if request is not None:
             self.transport.write(request)
         elif not self.done.done():
             self.done.set_result(None)
             self.transport.close()
+
+
+@dataclass
+class _Line:
+    """Requests that are due, and connections that have nothing to do: the one that has rested longest is the next."""
+
+    due: deque[bytes] = field(default_factory=deque)
+    idle: deque[_Waiter] = field(default_factory=deque)
+
+    def add(self, request: bytes) -> None:
+        self.due.append(request)
+        if self.idle:
+            self.idle.popleft().take()
+
+
+class _Waiter(_Caller):
+    """Asks what is due, and waits where nothing is."""
+
+    def __init__(self, line: _Line, statuses: dict[int, int]) -> None:
+        super().__init__(iter(()), asyncio.get_running_loop().create_future(), statuses)
+        self.line = line
+
+    def take(self) -> None:
+        if self.line.due:
+            self.transport.write(self.line.due.popleft())
+        else:
+            self.line.idle.append(self)
+
+
+async def call_at(
+    port: int, rate: float, every: Sequence[bytes], due: Callable[[int], None], connections: int = CONNECTIONS
+) -> dict[int, int]:
+    """Send each request at its time, whether or not earlier ones have been answered; how many had which status.
+
+    ``due`` is told the number of each as its time comes: a wait for a free connection counts.
+    """
+    loop, line, statuses = asyncio.get_running_loop(), _Line(), dict[int, int]()
+    waiters = [
+        (await loop.create_connection(lambda: _Waiter(line, statuses), "127.0.0.1", port))[1]
+        for _ in range(connections)
+    ]
+    start = time.perf_counter()
+    for number, request in enumerate(every):
+        wait = start + number / rate - time.perf_counter()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        due(number)
+        line.add(request)
+    while len(line.idle) < connections:
+        if broken := [waiter for waiter in waiters if waiter.done.done()]:
+            await broken[0].done
+        await asyncio.sleep(0.01)
+    for waiter in waiters:
+        waiter.done.cancel()
+        waiter.transport.close()
+    return statuses
 
 
 async def call(port: int, every: Sequence[bytes], connections: int = CONNECTIONS) -> dict[int, int]:

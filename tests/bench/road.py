@@ -25,7 +25,7 @@ from tabiji_common.kafka.producer import Producer
 from tabiji_common.settings import Settings
 from tabiji_common.topics import PURCHASES
 from tests.bench import journey
-from tests.bench.caller import call, requests
+from tests.bench.caller import call, call_at, requests
 from tests.bench.figure import Aim, Figure, Pair, Run, alone, by_value
 from tests.bench.stage import PARTITIONS, Meter, Stage
 from tests.bench.stubs import Smtp
@@ -56,16 +56,15 @@ class Road:
         total, first = int(rate * SECONDS), self.customers
         self.customers += total
         await self._introduce(range(first, self.customers))
-        began: dict[bytes, float] = {}
+        numbers, began = range(first, self.customers), dict[bytes, float]()
+
+        def due(place: int) -> None:
+            began[recipient(numbers[place])] = time.perf_counter()
+
+        posts = [post for n in numbers for post in requests([event(n)], self.key, path(n))]
         meter = Meter(self.on, *self._pids())
-        async with httpx.AsyncClient(auth=(self.key, ""), base_url=self.installation.url("ingest")) as client:
-
-            async def post(n: int) -> None:
-                began[recipient(n)] = time.perf_counter()
-                answer = await client.post("/v1/track" if n % ORDERS == 0 else "/v1/page", content=event(n))
-                assert answer.status_code == 200, answer.text
-
-            await paced(range(first, self.customers), rate, post)
+        statuses = await call_at(self.installation.ports.ingest, rate, posts, due)
+        assert set(statuses) == {200}, statuses
         await self._quiet()
         took = sorted(self.came[who] - at for who, at in began.items() if who in self.came)
         assert len(took) > 0.7 * total / ORDERS, f"{len(took)} mails of {total / ORDERS:.0f} orders came"
@@ -143,6 +142,10 @@ def introduction(n: int) -> Iterator[dict[str, object]]:
     yield {**shared, "type": "identify", "traits": traits, "messageId": f"i{n}"}
     given = {"event": "Consent Given", "properties": {"channel": "email"}}
     yield {**shared, "type": "track", **given, "messageId": f"g{n}"}
+
+
+def path(n: int) -> str:
+    return "/v1/page" if n % ORDERS else "/v1/track"
 
 
 def event(n: int) -> bytes:
