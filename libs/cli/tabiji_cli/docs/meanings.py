@@ -68,6 +68,7 @@ MEANINGS = {
     "mode": "The original record's mode: live, backfill or replay.",
     "body_hash": "The original record's `bodyhash`.",
     "hops": "How often it was passed on; three at most.",
+    "Withdraw.hops": "How often it was passed on along a chain of merges; 32 at most.",
     "facts": "The facts that move.",
     # messages
     "template": "The template's name within its journey.",
