@@ -33,12 +33,13 @@ class SettleRequest(BaseModel):
     by: Text | None = None
 
 
-_NAMED = {
-    "global": "nothing more",
-    "workspace": "its workspace alone",
-    "journey": "its workspace and its name",
-    "provider": "its name alone",
+_NAMED: dict[str, tuple[set[str], str]] = {
+    "global": (set(), "nothing more"),
+    "workspace": ({"workspace"}, "its workspace alone"),
+    "journey": ({"workspace", "name"}, "its workspace and its name"),
+    "provider": ({"name"}, "its name alone"),
 }
+"""Scope → the parts of a switch's name, and these in words."""
 
 
 class SwitchRequest(BaseModel):
@@ -51,10 +52,10 @@ class SwitchRequest(BaseModel):
 
     def key(self) -> dict[str, str]:
         """The switch's identity; raises ``Refused`` where the scope asks for more or less."""
-        wants = {"global": set(), "workspace": {"workspace"}, "journey": {"workspace", "name"}, "provider": {"name"}}
+        wanted, words = _NAMED[self.scope]
         given = {part for part, value in (("workspace", self.workspace), ("name", self.name)) if value}
-        if given != wants[self.scope]:
-            raise Refused(422, f"a {self.scope} switch is named by {_NAMED[self.scope]}", "scope")
+        if given != wanted:
+            raise Refused(422, f"a {self.scope} switch is named by {words}", "scope")
         return {"scope": self.scope, "workspace": self.workspace, "name": self.name}
 
 

@@ -1,4 +1,4 @@
-"""Writes a service's files, and adds it to every list in which its neighbour stands."""
+"""Writes a service's files and adds it to every list in which its neighbour stands; takes both out again."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ def next_port() -> int:
 def _changed(root: Path, names: Names) -> dict[str, str]:
     """The lists with the new service in them. A list that this tree does not have is passed over."""
     made = {}
-    for path, adds in LISTS.items():
+    for path, rules in LISTS.items():
         file = root / path
         if file.exists():
             text = file.read_text("utf-8")
-            for add in adds:
-                text = add.added(text, names)
+            for rule in rules:
+                text = rule.added(text, names)
             made[path] = text
     for path in LIKE:
         if (root / path).exists():

@@ -1,4 +1,4 @@
-"""Where services are listed, and how one more gets into each list: beside its neighbour, in the same words."""
+"""Where services are listed, and how one gets into each list, beside its neighbour in the same words, and out of it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ LISTS: dict[str, Sequence[Rule]] = {
     "deploy/k8s/base/network.yaml": (within(rf"(?<=\w(, ))({NEIGHBOUR})(?=[,\]])"),),
     "deploy/k8s/overlays/prod/kustomization.yaml": (lines(rf"  - {{name: tabiji-{NEIGHBOUR}, .*}}"),),
 }
-"""The lists of this tree: file → what is added to it."""
+"""The lists of this tree: file → what stands in it for a service."""
 
 LIKE = (f"deploy/k8s/base/{NEIGHBOUR}.yaml",)
 """Files that a service has like its neighbour's, but for name and ports."""

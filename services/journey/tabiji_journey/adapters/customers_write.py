@@ -179,16 +179,19 @@ def _enrollment_row(write: EnrollmentWrite) -> tuple[Any, ...]:
         now.exit_reason,
         now.entered_at,
         now.ended_at,
-        now.status == "waiting" or goal_open(now),
+        _live(now),
         now.progress(),
     )
 
 
 def _moved_row(write: EnrollmentWrite) -> tuple[Any, ...]:
     now = write.after
-    live = now.status == "waiting" or goal_open(now)
-    done = now.progress()
-    return now.id, write.p, now.version, now.status, now.state, now.exit_reason, now.ended_at, live, done
+    ended = now.exit_reason, now.ended_at
+    return now.id, write.p, now.version, now.status, now.state, *ended, _live(now), now.progress()
+
+
+def _live(enrollment: Enrollment) -> bool:
+    return enrollment.status == "waiting" or goal_open(enrollment)
 
 
 def _timer_row(write: EnrollmentWrite, catalogs: Mapping[str, Catalog]) -> tuple[Any, ...] | None:
