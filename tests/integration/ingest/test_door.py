@@ -13,9 +13,10 @@ import httpx
 import pytest
 from segment.analytics.client import Client
 
+from tabiji_common.clock import LiveClock
 from tabiji_common.links import Link, sign
 from tabiji_common.postgres import connect_pool
-from tabiji_ingest.adapters.postgres import create_key, revoke_key
+from tabiji_ingest.adapters.postgres_desk import WriteKeyDesk
 from tests.integration.ingest.harness import SECRET, House, eventually, named_house
 from tests.unit.ingest.support import BACKFILL, fixture_files
 from tests.unit.ingest.test_captures import SDKS
@@ -114,14 +115,19 @@ def test_a_broker_that_hangs_costs_a_client_three_seconds_and_no_event(ingest: H
 def test_a_new_key_works_at_once_a_revoked_one_soon_stops_and_the_database_may_be_away(
     ingest: House, postgres: Any
 ) -> None:
-    async def changed(revoke: str | None = None) -> str:
+    async def made() -> dict[str, Any]:
         async with await connect_pool(ingest.settings.postgres_dsn, "ingest", size=1) as pool:
-            return str(await revoke_key(pool, revoke)) if revoke else await create_key(pool, "other")
+            return await WriteKeyDesk(pool, LiveClock()).create("other", "live", "")
+
+    async def revoked(id_: str) -> bool:
+        async with await connect_pool(ingest.settings.postgres_dsn, "ingest", size=1) as pool:
+            return await WriteKeyDesk(pool, LiveClock()).revoke(id_)
 
     ingest.end()
     ingest.start(TABIJI_WRITE_KEY_REFRESH_SECONDS="0.2")
     assert ingest.post("/v1/page", page(1), key="tabiji_live_nobody").status_code == 401
-    key = asyncio.run(changed())
+    new = asyncio.run(made())
+    key = new["key"]
     assert ingest.post("/v1/page", page(1), key=key).status_code == 200
     postgres.kill()
     try:
@@ -130,7 +136,7 @@ def test_a_new_key_works_at_once_a_revoked_one_soon_stops_and_the_database_may_b
     finally:
         postgres.start()
     assert eventually(lambda: ingest.post("/v1/page", page(3), key="tabiji_live_nobody").status_code == 401)
-    asyncio.run(changed(revoke=key))
+    assert asyncio.run(revoked(new["id"]))
     assert eventually(lambda: ingest.post("/v1/page", page(3), key=key).status_code == 401)
     assert {record.key.split(":")[0] for record in ingest.kept()} == {"other"}
 

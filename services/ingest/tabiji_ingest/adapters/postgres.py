@@ -26,7 +26,6 @@ _INSERT = """
 INSERT INTO write_key (hash, workspace, scope, created_at, name) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (hash) DO NOTHING
 """
-_REVOKE = "UPDATE write_key SET revoked_at = $2 WHERE hash = $1 AND revoked_at IS NULL"
 
 
 class WriteKeyTable:
@@ -119,8 +118,3 @@ async def register_key(
     if scope not in {Mode.LIVE, Mode.BACKFILL}:
         raise ValueError("a write key's scope is live or backfill")
     await pool.execute(_INSERT, key_hash(key), workspace, scope, at or LiveClock().wall(), check_name(name))
-
-
-async def revoke_key(pool: asyncpg.Pool[Any], key: str) -> bool:
-    """Close ``key`` for good; running services follow within their refresh. False where it was not open."""
-    return bool(await pool.execute(_REVOKE, key_hash(key), LiveClock().wall()) == "UPDATE 1")
