@@ -5,12 +5,13 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tabiji_cli.stack.users import reachable_programs, unprivileged
 
 
-def test_a_tar_on_standard_output_unpacks_to_a_backup_that_verifies(
-    postgres: Any, database: str, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("database")
+def test_a_tar_on_standard_output_unpacks_to_a_backup_that_verifies(postgres: Any, tmp_path: Path) -> None:
     programs = reachable_programs(unprivileged())
     options = ["--format=tar", "--wal-method=fetch", "--checkpoint=fast"]
     words = [str(programs / "pg_basebackup"), "--dbname", postgres.dsn(), "--pgdata", "-", *options]
@@ -23,4 +24,3 @@ def test_a_tar_on_standard_output_unpacks_to_a_backup_that_verifies(
     )
     assert found.returncode == 0, found.stderr
     assert (tmp_path / "today" / "backup_label").exists()
-    assert database
