@@ -30,7 +30,12 @@ def row(n: int, status: int | None = 200, what: str = "PUT /v1/switches") -> dic
         ("POST /v1/journeys", "publish"),
         ("POST /v1/journeys/f2/pause", "pause"),
         ("POST /clock/accept", "restore"),
+        ("POST /v1/customers/demo/c/7/exit", "command"),
+        ("PUT /v1/clusters/MkU3OEVBNTcwNTJENDM2Qg", "cluster"),
         ("POST /v1/keys/k1/rotate", "keys"),
+        ("create key hanako (admin)", "keys"),
+        ("rotate write key k1", "keys"),
+        ("revoke key hanako", "keys"),
         ("POST /v1/novelty", ""),
     ],
 )

@@ -35,5 +35,7 @@ WORDS = {
     "act.pause": ("ジャーニーの一時停止・再開", "Journey paused or resumed"),
     "act.publish": ("ジャーニーの公開", "Journey published"),
     "act.recompute": ("集計の照合", "Views recomputed"),
-    "act.keys": ("書き込みキーの変更", "Write key"),
+    "act.command": ("お客様への操作", "Command to a customer"),
+    "act.cluster": ("別クラスターからの送信の許可", "Sends of another cluster let go"),
+    "act.keys": ("キーの変更", "Key changed"),
 }
