@@ -85,7 +85,7 @@ def test_a_replay_is_asked_about_first_and_says_what_it_came_to() -> None:
     made, chosen = desk(), {"service": "journey", "topic": TOPIC, "reason": REASON}
     with browser(made) as client:
         sure = send(client, "/health/letters/replay", HERE, **chosen).text
-        assert "受け取ったままの記録を" in sure
+        assert "受け取ったままのレコードを" in sure
         assert "value: Expected `str` &lt;b&gt;" in sure
         assert made.told == []
         answer = send(client, "/health/letters/replay", HERE, **chosen, sure="yes")

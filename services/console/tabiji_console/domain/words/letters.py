@@ -5,12 +5,12 @@ from __future__ import annotations
 WORDS = {
     "letters.title": ("デッドレター", "Dead letters"),
     "letters.lead": (
-        "適用できなかった記録です。お客様は先へ進んでいます。原因を直したあとに再投入してください。",
+        "適用できなかったレコードです。お客様は先へ進んでいます。原因を直したあとに再投入してください。",
         "Records that could not apply; their customers went on. Replay them once the cause is mended.",
     ),
     "letters.none": ("デッドレターはありません", "No dead letters"),
     "letters.none.lead": (
-        "適用できない記録があると、ここに理由とともに並びます。",
+        "適用できないレコードがあると、ここに理由とともに並びます。",
         "A record that cannot apply is listed here with the reason.",
     ),
     "letters.service": ("サービス", "Service"),
@@ -22,7 +22,7 @@ WORDS = {
     "letters.look": ("見る", "Look"),
     "letters.look.at": ("{service} の「{reason}」を見る", "Look at “{reason}” of {service}"),
     "letters.count": ("全 {n} 件", "{n} in all"),
-    "letters.record": ("記録", "Record"),
+    "letters.record": ("レコード", "Record"),
     "letters.type": ("種類", "Type"),
     "letters.customer": ("お客様", "Customer"),
     "letters.at": ("退避", "Put aside"),
@@ -52,7 +52,7 @@ WORDS = {
     "letters.done.left": ("残り {n} 件は、もう一度押してください。", "{n} are left: press once more."),
     "sure.replay": (
         (
-            "受け取ったままの記録を、そのお客様の順番の中でもう一度適用します。すでに適用されたものや送信したメッセージは、"
+            "受け取ったままのレコードを、そのお客様の順番の中でもう一度適用します。すでに適用されたものや送信したメッセージは、"
             "繰り返しません。操作は記録されます。"
         ),
         (
