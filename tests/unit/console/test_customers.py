@@ -121,7 +121,14 @@ def test_reactions_of_the_instant_of_their_message_are_told_after_it_and_before_
 
 @pytest.mark.parametrize(
     ("reason", "words"),
-    [("elapsed", "the wait was over"), ("arm a", "drawn into A"), ("sent", "Sent"), ("the shop's", "the shop's")],
+    [
+        ("elapsed", "the wait was over"),
+        ("arm a", "drawn into A"),
+        ("sent", "Sent"),
+        ("suppressed: no_consent", "Suppressed · No consent"),
+        ("converted", "converted"),
+        ("the shop's: own", "the shop's: own"),
+    ],
 )
 def test_why_somebody_moved_on_is_said_in_words(reason: str, words: str) -> None:
     assert reasons.moved("en", reason) == words

@@ -35,9 +35,15 @@ def short(lang: Lang, reason: str) -> str:
 
 
 def moved(lang: Lang, reason: str) -> str:
-    """Why somebody moved on; a message's outcome is called as it is elsewhere, the shop's own word is itself."""
+    """Why somebody moved on; a message's outcome is called as it is elsewhere, the shop's own word is itself.
+
+    ``suppressed: no_consent`` is an outcome and its reason.
+    """
     if reason.startswith("arm "):
         return said(lang, "moved.arm", arm=reason.removeprefix("arm ").upper())
+    outcome, because, detail = reason.partition(": ")
+    if because and f"outcome.{outcome}" in WORDS:
+        return f"{said(lang, f'outcome.{outcome}')} · {short(lang, detail)}"
     keys = (f"{kind}.{reason}" for kind in ("moved", "outcome", "exit", "reason", "happened"))
     return next((said(lang, key) for key in keys if key in WORDS), reason)
 
