@@ -46,18 +46,22 @@ class Command:
         return done.stdout
 
 
-@contextmanager
-def tabiji(home: Path, *words: str) -> Iterator[Command]:
-    """``tabiji WORDS`` while the block runs; killed with its family where the block leaves it running."""
-    ports = Ports.free()
-    environment = {
+def surroundings(home: Path) -> dict[str, str]:
+    """The environment of a command in ``home``, with ports that are free."""
+    return {
         **os.environ,
         "TABIJI_HOME": str(home),
         "TABIJI_KAFKA_PORT": str(free_port()),
         "TABIJI_POSTGRES_PORT": str(free_port()),
-        **{setting(name): str(port) for name, port in vars(ports).items()},
+        **{setting(name): str(port) for name, port in vars(Ports.free()).items()},
         "PYTHONUNBUFFERED": "1",
     }
+
+
+@contextmanager
+def tabiji(home: Path, *words: str) -> Iterator[Command]:
+    """``tabiji WORDS`` while the block runs; killed with its family where the block leaves it running."""
+    environment = surroundings(home)
     process = subprocess.Popen(
         [*TABIJI, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

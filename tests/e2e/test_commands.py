@@ -24,7 +24,7 @@ import pytest
 from tabiji_cli import cdnow
 from tabiji_cli.demo import expected
 from tests.architecture.tree import ROOT
-from tests.e2e.driver import TABIJI, Command, tabiji
+from tests.e2e.driver import TABIJI, Command, surroundings, tabiji
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 
@@ -206,11 +206,7 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(own_home: Path) ->
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        environment = {
-            **os.environ,
-            "TABIJI_HOME": str(own_home),
-            "TABIJI_KAFKA_PORT": str(taken.getsockname()[1]),
-        }
+        environment = surroundings(own_home) | {"TABIJI_KAFKA_PORT": str(taken.getsockname()[1])}
         done = subprocess.run(
             [*TABIJI, "up"], env=environment, capture_output=True, text=True, timeout=180, check=False
         )
