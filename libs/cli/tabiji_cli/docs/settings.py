@@ -26,11 +26,12 @@ HERE = {
     "TABIJI_HOME": (".tabiji in the project", "Folder of the embedded stack: data, keys, mails, logs"),
     "TABIJI_KAFKA_PORT": ("19092", "Port of the embedded Kafka"),
     "TABIJI_POSTGRES_PORT": ("15432", "Port of the embedded PostgreSQL"),
+    "TABIJI_<SERVICE>_URL": ("as under tabiji up", "Where commands ask a service, if elsewhere"),
     "TABIJI_<SERVICE>_ADMIN_URL": (
-        "that of `tabiji up`",
+        "1000 above that",
         "Where `tabiji doctor` finds a service's health, if elsewhere",
     ),
-    "TABIJI_OPERATOR_KEY": ("that of `tabiji up`", "Operator key that commands show to the services"),
+    "TABIJI_OPERATOR_KEY": ("as under tabiji up", "Operator key that commands show to the services"),
 }
 TESTS = {
     "TABIJI_FAILPOINTS": "Failpoints that are armed at start, as `name=action@hit;…`; `tabiji failpoints` lists them",
