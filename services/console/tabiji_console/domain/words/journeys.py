@@ -60,7 +60,6 @@ WORDS = {
     "journeys.unknown": ("不明", "Unknown"),
     "journeys.sent": ("送信", "Sent"),
     "journeys.failed": ("失敗", "Failed"),
-    "journeys.due": ("次の予定", "Next"),
     "journeys.due.in": ("次の予定 · {span}後", "Next · in {span}"),
     "journeys.due.past": ("まもなく", "Any moment"),
     "journeys.nobody.waits": ("いま待機中のお客様はいません", "Nobody is waiting here now"),
