@@ -60,41 +60,46 @@ async def one(
     )
     away = next((view for view in views if isinstance(view, Missing)), None)
     drawn = road(found, found["shown"], *([] if isinstance(view, Missing) else view["rows"] for view in views))
-    chosen = drawn.stop(state)
+    chosen, query = drawn.stop(state), f"&version={version}" if version is not None else ""
     stays, waiting = await asyncio.gather(
         _stays(visit, journey, found["shown"]),
         _waiting(visit, journey, found["shown"], chosen, MOST_WAITING if all else WAITING_SHOWN),
     )
-    query = f"&version={version}" if version is not None else ""
-    title = visit.say("journeys.road")
-    picture = signs.picture(drawn, visit.lang, title, chosen=state, query=query)
     kept = None if isinstance(standing, Missing) else _by_journey(standing["journeys"], workspace).get(journey)
-    compared = lift(drawn.treated.converted, drawn.treated.people, drawn.holdout.converted, drawn.holdout.people)
     return visit.page(
         "journey.html",
         "journeys",
+        **_drawn(visit, drawn, state, query),
         journey=found,
-        road=drawn,
         away=away,
-        maps=[mapsvg.draw(picture), mapsvg.draw(picture, upright=True)] if drawn.stops else [],
         kept=kept,
         chosen=chosen,
         waiting=waiting,
         most_waiting=MOST_WAITING,
         stays=stays,
         now=figures.instant(found["now"]),
-        lift=compared,
-        comparable=bool(drawn.treated.people and drawn.holdout.people),
-        span=_span_of(compared),
-        query=query,
         within=_within(visit, found["goal"]),
         file=next((row["file"] for row in found["versions"] if row["version"] == found["shown"]), ""),
         source=lines_of(found["source"], state),
-        title_of=lambda stop: signs.title_in(drawn, stop, visit.lang),
-        icon_of=signs.icon_of,
-        note_of=lambda stop: signs.note_of(stop, visit.lang),
         stream=f"/journeys/{quote(journey)}/live?version={found['shown']}",
     )
+
+
+def _drawn(visit: Visit, drawn: Road, state: str, query: str) -> dict[str, Any]:
+    """The map, what its states are called, and the comparison with the holdout."""
+    picture = signs.picture(drawn, visit.lang, visit.say("journeys.road"), chosen=state, query=query)
+    compared = lift(drawn.treated.converted, drawn.treated.people, drawn.holdout.converted, drawn.holdout.people)
+    return {
+        "road": drawn,
+        "query": query,
+        "maps": [mapsvg.draw(picture), mapsvg.draw(picture, upright=True)] if drawn.stops else [],
+        "title_of": lambda stop: signs.title_in(drawn, stop, visit.lang),
+        "icon_of": signs.icon_of,
+        "note_of": lambda stop: signs.note_of(stop, visit.lang),
+        "lift": compared,
+        "comparable": bool(drawn.treated.people and drawn.holdout.people),
+        "span": _span_of(compared),
+    }
 
 
 async def _waiting(visit: Visit, journey: str, version: int, chosen: Stop | None, most: int) -> Any:
