@@ -21,11 +21,11 @@ from tabiji_journey.domain.definition import (
 )
 from tabiji_journey.domain.loader import DefinitionError, load
 
-Told = dict[str, Any]
+Row = dict[str, Any]
 
 
 @lru_cache(maxsize=256)
-def outline_of(source: str, version: int, file: str) -> Told:
+def outline_of(source: str, version: int, file: str) -> Row:
     """The outline of a published document, which never changes; without states where this code cannot read it."""
     try:
         return outline(load(source, version=version, file=file))
@@ -33,7 +33,7 @@ def outline_of(source: str, version: int, file: str) -> Told:
         return {"start": "", "goal": None, "holdout": 0.0, "exits": [], "states": []}
 
 
-def outline(definition: Definition) -> Told:
+def outline(definition: Definition) -> Row:
     """``states`` in the order of the document, each with its ``kind`` and its ``ways``: ``to``, and ``by`` what.
 
     ``holdout`` and the shares of arms are fractions; times are seconds.
@@ -48,7 +48,7 @@ def outline(definition: Definition) -> Told:
     }
 
 
-def _told(state: State) -> Told:
+def _told(state: State) -> Row:
     match state:
         case SendState():
             told = _send(state)
@@ -65,7 +65,7 @@ def _told(state: State) -> Told:
     return told
 
 
-def _send(state: SendState) -> Told:
+def _send(state: SendState) -> Row:
     ways = [
         (state.next, "sent"),
         (state.on_suppressed, "suppressed"),
@@ -75,7 +75,7 @@ def _send(state: SendState) -> Told:
     return {"kind": "send", "channel": state.channel, "template": state.template, "ways": _ways(ways)}
 
 
-def _waits(state: WaitFor | WaitUntil | WaitWindow | WaitEvent) -> Told:
+def _waits(state: WaitFor | WaitUntil | WaitWindow | WaitEvent) -> Row:
     match state:
         case WaitFor():
             return _wait("for", [(state.next, "time")], seconds=_seconds(state.duration.flat))
@@ -88,11 +88,11 @@ def _waits(state: WaitFor | WaitUntil | WaitWindow | WaitEvent) -> Told:
             return _wait("event", ways, on=list(state.on), seconds=_seconds(state.timeout.flat))
 
 
-def _wait(wait: str, ways: list[tuple[str, str]], **more: Any) -> Told:
+def _wait(wait: str, ways: list[tuple[str, str]], **more: Any) -> Row:
     return {"kind": "wait", "wait": wait, **more, "ways": _ways(ways)}
 
 
-def _ways(ways: list[tuple[str, str]]) -> list[Told]:
+def _ways(ways: list[tuple[str, str]]) -> list[Row]:
     return [{"to": to, "by": by} for to, by in ways]
 
 

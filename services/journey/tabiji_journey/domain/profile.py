@@ -46,7 +46,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.amount_minor - sum(amount or 0 for amount in self.refunds.values())
 
 
-class Told(msgspec.Struct, frozen=True, omit_defaults=True):
+class Word(msgspec.Struct, frozen=True, omit_defaults=True):
     """A value and when it was told: what happened later wins, in whatever order it is read.
 
     ``by`` tells a no that came by a message's link from any other, and by which message's.
@@ -64,8 +64,8 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     cancelled: tuple[str, ...] = ()
     waiting_refunds: dict[str, dict[str, int | None]] = field(default_factory=dict)
     products: tuple[str, ...] = ()
-    told_traits: dict[str, Told] = field(default_factory=dict)
-    told_consent: dict[str, Told] = field(default_factory=dict)
+    told_traits: dict[str, Word] = field(default_factory=dict)
+    told_consent: dict[str, Word] = field(default_factory=dict)
 
     @property
     def order_count(self) -> int:
@@ -219,12 +219,12 @@ def _link(event: events.Unsubscribed) -> str:
     return f"link {event.message_key or ''}"
 
 
-def _said_again(known: Told | None, at: datetime, by: str) -> bool:
+def _said_again(known: Word | None, at: datetime, by: str) -> bool:
     return known is not None and not known.value and known.by == by and abs(at - known.at) < ONE_CLICK
 
 
-def _told(known: dict[str, Told], news: dict[str, Any], at: datetime, by: str = "") -> dict[str, Told]:
-    later = {name: Told(value, at, by) for name, value in news.items() if name not in known or known[name].at <= at}
+def _told(known: dict[str, Word], news: dict[str, Any], at: datetime, by: str = "") -> dict[str, Word]:
+    later = {name: Word(value, at, by) for name, value in news.items() if name not in known or known[name].at <= at}
     return {**known, **later} if later else known
 
 
