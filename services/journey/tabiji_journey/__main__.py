@@ -38,10 +38,10 @@ async def build(service: Service) -> None:
     shop = Shop(timezone=settings.timezone)
     folder = settings.journeys_folder
     templates = folder if await asyncio.to_thread(folder.is_dir) else None
+    await check_secret(service.pool, settings.workspace_secret)
     publisher, views = Publisher(service.pool, shop, templates), Views(service.pool)
     if settings.publish_shipped:
         await publisher.publish_shipped(settings.workspace, folder, service.clock.now())
-    await check_secret(service.pool, settings.workspace_secret)
     kept_for = timedelta(days=settings.anonymous_days)
     customers = StoredCustomers(settings.anonymous_events, kept_for, secret=settings.workspace_secret)
     pipeline = JourneyPipeline(PublishedJourneys(shop), customers, StoredClockwork(), timers=settings.timer_customers)

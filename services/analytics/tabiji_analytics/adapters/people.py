@@ -28,11 +28,11 @@ _ERASED = "unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS e(wo
 _HIS = "f.workspace = e.workspace AND f.customer = e.customer"
 _BEFORE = "(e.until IS NULL OR f.occurred_at <= e.until)"
 _BEGAN = """(e.until IS NULL OR EXISTS (
-    SELECT FROM transition_fact t WHERE t.enrollment = f.enrollment AND t.occurred_at <= e.until
+    SELECT FROM transition_fact t WHERE t.enrollment = {0}.enrollment AND t.occurred_at <= e.until
 ))"""
 _SENT = f"""(e.until IS NULL OR EXISTS (
     SELECT FROM outcome_fact o WHERE o.message_key = f.message_key AND o.workspace = f.workspace
-        AND o.customer = f.customer AND (o.occurred_at <= e.until OR {_BEGAN.replace("f.", "o.")})
+        AND o.customer = f.customer AND (o.occurred_at <= e.until OR {_BEGAN.format("o")})
 ))"""
 _REACTED = f"""({_SENT} OR {_BEFORE} AND NOT EXISTS (
     SELECT FROM outcome_fact o WHERE o.message_key = f.message_key AND o.workspace = f.workspace
@@ -53,7 +53,7 @@ _ERASE = (
             ("touch_fact", _BEFORE),
             ("engagement_fact", _REACTED),
             ("outcome_fact", _SENT),
-            ("transition_fact", _BEGAN),
+            ("transition_fact", _BEGAN.format("f")),
         )
     ),
 )
