@@ -64,6 +64,20 @@ async def _codecs(connection: Connection) -> None:
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=encode, decoder=decode, format="binary")
 
 
+async def end_stopped(connection: Connection) -> int:
+    """End this service's sessions that wait for the rest of a COPY; how many.
+
+    No limit of a session ends such a one, and the process that should send the rest may be stopped. One that lives does
+    its turn again.
+    """
+    ended: int = await connection.fetchval(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = current_user"
+        " AND datname = current_database() AND application_name = current_setting('application_name')"
+        " AND pid <> pg_backend_pid() AND state = 'active' AND wait_event = 'ClientRead'"
+    )
+    return ended
+
+
 def migrate(dsn: str, schema: str, scripts: Path) -> None:
     """Bring ``schema`` to its newest migration (alembic, one schema and one version table per service).
 

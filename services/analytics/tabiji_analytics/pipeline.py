@@ -44,12 +44,12 @@ INPUTS: tuple[Topic[Any], ...] = (
     PURCHASES,
     PAGE_VIEWS,
     ENGAGEMENTS,
-    CUSTOMERS,
     CUSTOM,
     ANALYTICS_COMMANDS,
     ANALYTICS_HANDOVERS,
     TRANSITIONS,
     OUTCOMES,
+    CUSTOMERS,  # last within a millisecond: what is told of who was erased lies before the word that it is done
 )
 OUTPUTS: tuple[Topic[Any], ...] = (ANALYTICS_HANDOVERS, CUSTOMERS, ANALYTICS_COMMANDS)
 SOURCE = "tabiji/analytics"

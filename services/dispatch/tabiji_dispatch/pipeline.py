@@ -293,8 +293,8 @@ class Dispatch:
         )
 
     async def _announce(self, tx: Connection, turn: Turn, applied: Applied, notes: Notes) -> None:
-        """Ends into the outbox, each once: the mark and the record are one commit."""
+        """Ends into the outbox, each once: the mark and the record are one commit; before the word of an erasure."""
         ended = await self._store.announcements.announce(tx, notes.ended, sorted(turn.owned))
         notes.announced = [one for one in ended if turn.takes(one.delivery.customer_key)]
-        applied.records += [announcement(ended, turn.now) for ended in notes.announced]
+        applied.records[:0] = [announcement(ended, turn.now) for ended in notes.announced]
         await IN_ANNOUNCE()

@@ -9,9 +9,12 @@ from tabiji_common import events
 from tabiji_common.commands import Withdraw
 from tabiji_common.kafka.turn import Received
 from tabiji_common.topics import CUSTOMERS, DISPATCH_COMMANDS, ENGAGEMENTS, Mode
+from tabiji_dispatch.adapters.postgres_contacts import PostgresContacts
 from tabiji_dispatch.adapters.postgres_desk import PostgresDesk
 from tabiji_dispatch.domain.carrier import Carrier
 from tabiji_dispatch.domain.claim import Rules
+from tabiji_dispatch.domain.consent import Contact
+from tabiji_dispatch.domain.register import Tie
 from tabiji_dispatch.ports import Provider
 from tests.integration.dispatch.bench import (
     NOON,
@@ -223,7 +226,8 @@ async def test_erasure_leaves_no_personal_data_and_no_later_send(bench: Bench, s
     assert marker in await everything(bench.pool)
     erased = received(CUSTOMERS, events.Erased(workspace="demo", customer="c1"), "erase-1", at=NOON)
     applied = await bench.turn(erased)
-    [done] = [record for record in applied.records if record.type == "erasure_done"]
+    ended, done = applied.records
+    assert (ended.type, done.type) == ("outcome", "erasure_done"), "what is told of it lies before that it is done"
     assert done.body == events.ErasureDone(workspace="demo", customer="c1", service="dispatch", until=NOON)
     await bench.settle()
     assert bench.said() == [("m1", "suppressed", "erased")]
@@ -257,6 +261,33 @@ async def test_an_erased_customer_is_in_nobody_elses_row_and_no_late_merge_puts_
     await bench.turn(same("c2", marker, "c2", later), same("v2", marker, "v2", later, sure=False))
     assert await bench.pool.fetchval("SELECT target FROM merged") == marker, "who came back is somebody new"
     assert await bench.pool.fetchval("SELECT other FROM merge_pending") == marker
+
+
+async def test_a_merge_and_an_erasure_in_two_processes_at_once_leave_nobody_named(pool: Any) -> None:
+    marker, hour = "marker-7431", NOON + timedelta(hours=1)
+    book, gone = PostgresContacts(SECRET), Contact("demo", marker, 1, erased_at=hour)
+    ties = [Tie(Contact("demo", name, 0), marker, known, NOON) for name, known in (("c1", True), ("v1", False))]
+
+    async def tie(tx: Any) -> None:
+        await book.save(tx, [], [], ties)
+
+    async def erase(tx: Any) -> None:
+        await book.erase(tx, [gone], hour)
+
+    for first, second in ((tie, erase), (erase, tie)):
+        await pool.execute("DELETE FROM erasure")
+        async with pool.acquire() as one, pool.acquire() as two:
+            begun, behind = one.transaction(), two.transaction()
+            await begun.start()
+            await behind.start()
+            await first(one)
+            waiting = asyncio.create_task(second(two))
+            await asyncio.wait({waiting}, timeout=1)
+            await begun.commit()
+            await waiting
+            await behind.commit()
+        for table in ("merged", "merge_pending"):
+            assert await pool.fetchval(f"SELECT count(*) FROM {table}") == 0, (first, table)
 
 
 async def test_a_frequency_cap_counts_what_this_very_turn_claims(

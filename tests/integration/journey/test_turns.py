@@ -360,6 +360,24 @@ async def test_an_erased_customer_is_nowhere_and_still_counted(desk: Desk) -> No
     await desk.nobody_is_lost(after(hours=3))
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_who_comes_back_after_an_erasure_begins_anew(desk: Desk, at_once: bool) -> None:
+    await desk.takes(received(order("1"), "e1", MONDAY))
+    await desk.takes()
+    gone = received(events.Erased(workspace="w", customer="ann"), "forget", after(hours=1))
+    back = received(order("2"), "e2", after(hours=2))
+    for turn in [[gone, back]] if at_once else [[gone], [back]]:
+        await desk.takes(*turn)
+    await desk.takes()
+    first, second = desk.sends()
+    assert first.message_key != second.message_key, "dispatch sends no key twice"
+    moves = await desk.rows("SELECT seq, kind, reason FROM transition ORDER BY seq")
+    assert [(row["seq"], row["kind"]) for row in moves][:1] == [(1, "entered")]
+    assert "erased" not in {row["reason"] for row in moves}, "the one before is nobody's"
+    assert await desk.standing() == [("thanks", "exited", "erased", 1), ("thanks", "waiting", "thank", 1)]
+    await desk.nobody_is_lost(after(hours=2))
+
+
 async def test_a_handover_that_comes_after_the_erasure_brings_nothing_back(desk: Desk) -> None:
     who = "find-me"
     seen = received(cart("c1", "cookie", anonymous=True), "v1", MONDAY)

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import asyncpg
+
 from tabiji_common.errors import Misconfigured
 from tabiji_common.failpoints import Failpoint
 from tabiji_common.kafka import parking, store
@@ -15,6 +17,7 @@ from tabiji_common.kafka.ports import Parts
 from tabiji_common.kafka.restore import RestoreGuard
 from tabiji_common.logs import logger
 from tabiji_common.metrics import TAKEN
+from tabiji_common.postgres import end_stopped
 
 log = logger(__name__)
 BUMPED = Failpoint("runtime.take.bumped", "the epochs are taken and committed, offsets and outbox not yet read")
@@ -90,12 +93,22 @@ class Ownership:
             await self.parts.membership.start()
             self._joined, self._unproven = True, 0
 
+    async def bump(self, new: frozenset[int]) -> dict[int, int]:
+        """The next epochs of these numbers. Who holds them for as long as a lock may take may be stopped: the next try
+        finds it gone.
+        """
+        async with self.parts.pool.acquire() as connection:
+            try:
+                return await store.bump(connection, self.group, new)
+            except asyncpg.LockNotAvailableError:
+                log.warning("numbers_held", group=self.group, ended=await end_stopped(connection))
+                raise
+
     async def take(self, wanted: frozenset[int], new: frozenset[int]) -> Taken:
         """Own exactly ``wanted``; the numbers in ``new`` get a new epoch, and only then is their state read."""
         epochs = {p: epoch for p, epoch in self.epochs.items() if p in wanted}
         if new:
-            async with self.parts.pool.acquire() as connection:
-                epochs |= await store.bump(connection, self.group, new)
+            epochs |= await self.bump(new)
             await BUMPED()
             TAKEN.labels(self.group).inc(len(new))
             log.info("partitions_taken", partitions=sorted(new))

@@ -36,7 +36,10 @@ INSERT INTO consent (customer_key, channel, p, given, at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::bool[], $5::timestamptz[])
 ON CONFLICT (customer_key, channel) DO UPDATE SET p = excluded.p, given = excluded.given, at = excluded.at
 """
-# A merge that is read after the erasure of who it names brings that id back to no one's row.
+# A merge that is read after the erasure of who it names brings that id back to no one's row. Both may be under way at
+# once, in different processes: then one waits for the other.
+_MEET = "SELECT pg_advisory_xact_lock_shared(hashtext('tabiji-erasure'), n) FROM unnest($1::int[]) n"
+_PART = _MEET.replace("_shared", "")
 _TIE = """
 INSERT INTO {table} (customer_key, p, {other})
 SELECT n.customer_key, n.p, n.other
@@ -141,10 +144,13 @@ class PostgresContacts:
         await self._tie(tx, ties)
 
     async def _tie(self, tx: Connection, ties: Sequence[Tie]) -> None:
+        tombs = [self._tomb(one.contact.workspace, one.other) for one in ties]
+        if tombs:
+            await tx.execute(_MEET, _places(tombs))
         for statement, known in ((_SAVE_MERGED, False), (_SAVE_PENDING, True)):
             rows = [
-                (one.contact.key, one.contact.p, one.other, self._tomb(one.contact.workspace, one.other), one.at)
-                for one in ties
+                (one.contact.key, one.contact.p, one.other, tomb, one.at)
+                for one, tomb in zip(ties, tombs, strict=True)
                 if one.known is known
             ]
             if rows:
@@ -156,6 +162,7 @@ class PostgresContacts:
     async def erase(self, tx: Connection, contacts: Sequence[Contact], now: datetime) -> list[str]:
         keys = [one.key for one in contacts]
         hashes = [self._tomb(one.workspace, one.customer) for one in contacts]
+        await tx.execute(_PART, _places(hashes))
         await tx.execute(_TOMBSTONE, hashes, [one.p for one in contacts], [one.erased_at or now for one in contacts])
         moved = sources(Move.SUPPRESS)
         withheld = await tx.fetch(_WITHHOLD, keys, now, list(moved), State.UNKNOWN, State.SUPPRESSED)
@@ -172,3 +179,8 @@ class PostgresContacts:
 def _words(row: Sequence[object]) -> dict[str, Word]:
     pairs = zip(FIELDS, row[1::2], row[2::2], strict=True)
     return {name: Word(str(value), at) for name, value, at in pairs if isinstance(at, datetime)}
+
+
+def _places(tombs: Sequence[bytes]) -> list[int]:
+    """Which of 256 locks stand for these, in the order in which everybody takes them."""
+    return sorted({tomb[0] for tomb in tombs})

@@ -76,7 +76,7 @@ class _Fold:
         self.catalog = catalog
         self.limit = limit
         self.state = state
-        self.ids = Ids(*split_key(state.key))
+        self.ids = Ids(*split_key(state.key), state.ties.erased_at)
         self.out = Folded(state)
         self.enrolled = Enrolled(catalog, self.ids, state, self.out, now, held, inherited)
 
@@ -179,6 +179,7 @@ class _Fold:
         mine.enrollments, mine.profile, mine.memory, mine.paused = {}, EMPTY, NOTHING, ()
         earlier = self.state.ties.erased_at
         self.state = nobody(self.state.key, max(record.occurred_at, earlier or record.occurred_at))
+        self.ids = mine.ids = replace(self.ids, erased_at=self.state.ties.erased_at)
 
     def _event(self, record: Told, body: events.Event) -> None:
         mine, event = self.enrolled, record.event

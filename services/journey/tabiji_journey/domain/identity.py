@@ -21,8 +21,13 @@ def business_id(event: EventInput) -> str:
 
 
 def enrollment_id(definition: Definition, ids: Ids, key: str, business: str) -> str:
-    """The id of an enrollment; under ``reenter: never`` there is one for each key."""
-    parts = (ids.workspace, definition.id, ids.customer, key)
+    """The id of an enrollment; under ``reenter: never`` there is one for each key.
+
+    Who comes back after an erasure is somebody new, whose messages are not those of before.
+    """
+    parts = [ids.workspace, definition.id, ids.customer, key]
+    if ids.erased_at is not None:
+        parts.append(f"after {ids.erased_at.isoformat()}")
     return derived_id(*parts) if definition.enter.reenter == "never" else derived_id(*parts, business)
 
 

@@ -31,10 +31,11 @@ Correlation = tuple[str, str]
 
 
 class Ids(msgspec.Struct, frozen=True):
-    """Whose journey it is."""
+    """Whose journey it is; ``erased_at`` tells who comes back from who had the id until then and was forgotten."""
 
     workspace: str
     customer: str
+    erased_at: datetime | None = None
 
 
 class Trigger(msgspec.Struct, frozen=True, omit_defaults=True):
