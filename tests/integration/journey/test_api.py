@@ -120,6 +120,7 @@ async def test_a_customers_history_names_the_reason_of_every_move(desk: Desk, ht
     answer = await http.get("/v1/customers/w/ann%2F1/enrollments")
     found = {row["journey"]: row for row in answer.json()["enrollments"]}
     assert (found["cart"]["status"], found["cart"]["reason"], found["cart"]["key"]) == ("exited", "purchased", "c")
+    assert "progress" not in found["cart"], "what the row packs is told by name"
     history = [(m["seq"], m["kind"], m["to_state"], m["cause"], m["reason"]) for m in found["cart"]["history"]]
     assert [move[0] for move in history] == list(range(1, len(history) + 1))
     assert history[0][1:] == ("entered", "browsing", "entry", "")

@@ -96,6 +96,14 @@ def test_they_are_listed_from_every_service_by_what_is_asked(services: Services)
     assert {row["id"] for row in json.loads(run("list", "--state", "all", "--json").stdout)} >= {"d1", "j1"}
 
 
+def test_an_id_is_whole_on_a_narrow_terminal(services: Services) -> None:
+    whole = "176c3b85-3205-580a-a7c7-abfb2a918100"
+    services.letters["journey"][whole] = row(whole, reason="ce_type: unknown type " + "x" * 80)
+    listed = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["dlq", "list"]).stdout
+    assert whole in listed
+    assert max(map(len, listed.splitlines())) <= 80
+
+
 def test_every_page_is_read_up_to_the_limit(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     services.letters = {"journey": {f"n{n}": row(f"n{n}") for n in range(7)}}
     monkeypatch.setattr(desk, "PAGE", 3)

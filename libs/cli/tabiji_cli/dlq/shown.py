@@ -20,15 +20,16 @@ MOST_REASONS = 20
 
 
 def table(letters: Sequence[Letter]) -> Table:
-    """One line each, with the reason."""
+    """Two lines each: where it stood and whose it was, and the reason. An id is whole, so that it can be copied."""
     made = Table(box=None, pad_edge=False, header_style=FAINT)
-    for name in ("id", "service", "topic", "type", "customer", "put aside", "state", "reason"):
-        made.add_column(name, overflow="fold")
+    made.add_column("id", no_wrap=True, min_width=36)
+    made.add_column("state", no_wrap=True)
+    made.add_column("record, and why", overflow="fold")
     for letter in letters:
         row = letter.row
         state = Text(row["state"] + (f" ×{row['attempts']}" if row["attempts"] else ""), style=_colour(row["state"]))
-        place = (letter.id, letter.service, row["topic"], row["type"], row["customer"], row["died_at"][:19])
-        made.add_row(*(Text(str(one)) for one in place), state, Text(row["reason"]))
+        place = (letter.service, row["topic"], row["type"], row["customer"], row["died_at"][:19])
+        made.add_row(letter.id, state, Text(f"{' · '.join(map(str, place))}\n{row['reason']}"))
     return made
 
 

@@ -21,6 +21,9 @@ from tabiji_common.kafka.merge import Place
 from tabiji_common.kafka.turn import Received
 from tabiji_common.topics import anchor_name
 
+# Where it has forgotten every broker, aiokafka asserts that it knows one: "Did we not perform bootstrap?"
+_NO_BROKER = (KafkaError, IllegalStateError, AssertionError)
+
 
 class KafkaMembership:
     """Membership of a group by way of its anchor topic: one topic, so any assignor gives each number one owner."""
@@ -61,7 +64,7 @@ class KafkaMembership:
             return False
         try:
             await asyncio.wait_for(self._member.commit({TopicPartition(self.anchor, p): 0 for p in partitions}), 5)
-        except (KafkaError, IllegalStateError, TimeoutError, ValueError):
+        except (*_NO_BROKER, TimeoutError, ValueError):
             return False
         return True
 
@@ -149,7 +152,7 @@ class KafkaBoard:
         named = {TopicPartition(self.cluster.name(topic), p): n for (topic, p), n in offsets.items()}
         teller = self.cluster.teller(self.group)
         try:
-            with contextlib.suppress(KafkaError, IllegalStateError, OSError, TimeoutError):
+            with contextlib.suppress(*_NO_BROKER, OSError, TimeoutError):
                 await teller.start()
                 teller.assign(list(named))
                 await asyncio.wait_for(teller.commit(named), 5)

@@ -111,7 +111,7 @@ class Views:
     async def enrollments(self, customer_key: str, limit: int = 100) -> list[Row]:
         """A customer's enrollments, the latest first, each with every move and the reason for it."""
         rows = [dict(row) for row in await self._pool.fetch(_ENROLLMENTS, customer_key, limit)]
-        by_id: dict[str, Row] = {row["id"]: {**row, **_told(row.pop("progress")), "history": []} for row in rows}
+        by_id: dict[str, Row] = {row["id"]: {**_told(row.pop("progress")), **row, "history": []} for row in rows}
         for move in await self._pool.fetch(_HISTORY, list(by_id)):
             by_id[move["enrollment"]]["history"].append({k: v for k, v in move.items() if k != "enrollment"})
         return list(by_id.values())
