@@ -135,7 +135,16 @@ def is_well(up: Command) -> None:
     told = json.loads(up.also("doctor", "--json"))
     assert [one for one in told["findings"] if one["level"] == "bad"] == []
     about = {one["about"]: one["level"] for one in told["findings"]}
-    assert set(about) >= {"disk", "postgresql", "topics", "operator key", "stuck", "unknown", "durability"}
+    assert set(about) >= {
+        "disk",
+        "postgresql",
+        "topics",
+        "operator key",
+        "stuck",
+        "unknown",
+        "dead letters",
+        "durability",
+    }
     for service in ("ingest", "journey", "dispatch", "analytics"):
         assert about[f"{service} schema"] == about[f"{service} ready"] == "ok"
     assert about["durability"] == "warn", "one broker is not durable, and that is said"

@@ -45,6 +45,8 @@ IDLE = {"lag": 0, "parked": 0}
         (findings.stuck(1), "bad"),
         (findings.unknown(0, 1000), "ok"),
         (findings.unknown(3, 1000), "warn"),
+        (findings.dead_letters(0), "ok"),
+        (findings.dead_letters(3), "warn"),
         (findings.key(200), "ok"),
         (findings.key(503), "warn"),
         (findings.key(401), "bad"),

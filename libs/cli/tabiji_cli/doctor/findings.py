@@ -138,8 +138,17 @@ def unknown(count: int, most: int) -> Finding:
     """Messages whose outcome nobody knows."""
     if count:
         more = " or more" if count >= most else ""
-        return Finding("unknown", "warn", f"{count:,}{more} messages", "`tabiji unknown list`, then settle each")
+        return Finding(
+            "unknown", "warn", f"{count:,}{more} message{'s' * (count > 1)}", "`tabiji unknown list`, then settle each"
+        )
     return Finding("unknown", "ok", "no message")
+
+
+def dead_letters(count: int) -> Finding:
+    """Records put aside because they could not apply, and not replayed since."""
+    if count:
+        return Finding("dead letters", "warn", f"{count:,} of them", "`tabiji dlq list`; mend the cause, then replay")
+    return Finding("dead letters", "ok", "none")
 
 
 def key(status: int) -> Finding:

@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from tabiji_cli import keys, migrate
+from tabiji_cli.dlq import desk
 from tabiji_cli.doctor import findings
 from tabiji_cli.doctor.findings import Finding
 from tabiji_cli.http import client
@@ -113,6 +114,10 @@ async def _people(http: httpx.AsyncClient) -> AsyncIterator[Finding]:
         answer = await http.get(f"{keys.address('dispatch')}/v1/unknown", params={"limit": MOST})
         if answer.status_code == httpx.codes.OK:
             yield findings.unknown(len(answer.json()), MOST)
+        asked: dict[str, str | int] = {"state": "dead", "limit": 1}
+        answers = [await http.get(f"{keys.address(service)}{desk.PATH}", params=asked) for service in desk.SERVICES]
+        if all(answer.status_code == httpx.codes.OK for answer in answers):
+            yield findings.dead_letters(sum(answer.json()["total"] for answer in answers))
     except httpx.TransportError:
         return  # that they do not answer was said above
 
