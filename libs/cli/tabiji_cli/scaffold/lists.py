@@ -39,7 +39,7 @@ class Rule:
         """``text`` without the service, as far as its piece is as it was written."""
         pieces = [self.piece(found, names) for found in re.finditer(self.pattern, text, re.MULTILINE)]
         for piece in pieces:
-            end = r"\b" if re.search(r"\w$", piece) else ""  # another's name may begin like its own
+            end = r"\b" if re.search(r"\w\Z", piece) else ""  # another's name may begin like its own
             text = re.sub(re.escape(piece) + end, "", text, count=1)
         return text
 
