@@ -3,8 +3,10 @@
 import asyncio
 import signal
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -13,9 +15,11 @@ from tabiji_common.events import OrderCompleted, OrderShipped
 from tabiji_common.kafka.admin import create
 from tabiji_common.topics import PURCHASES, Record
 from tests.conformance import vip
-from tests.conformance.harness import LOG_TIME, START, Yard
+from tests.conformance.harness import LOG_TIME, START, Yard, until
 from tests.stack import delete_topics
 
+Found = TypeVar("Found")
+Records = list[tuple[str, dict[str, str], bytes]]
 VIP, MOODY = "tests.conformance.vip", "tests.conformance.moody_vip"
 
 
@@ -37,23 +41,22 @@ def order(n: int, amount: int, **properties: Any) -> Record[Any]:
     return PURCHASES.record(body, id=f"e{n}", source="shop", occurred_at=START, accepted_at=START)
 
 
-async def announced(yard: Yard, count: int, *, repeats: int = 0) -> list[tuple[str, dict[str, str], bytes]]:
+async def seen(look: Callable[[], Awaitable[Found]], enough: Callable[[Found], bool], yard: Yard) -> Found:
+    """What a look finds, once that is enough."""
+    for _ in range(600):
+        if enough(found := await look()):
+            return found
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"not seen: {yard.logs()}")
+
+
+async def announced(yard: Yard, count: int, *, repeats: int = 0) -> Records:
     """What is on ``vip.reached.v1`` once ``count`` different announcements, and so many repeats, are there."""
-    for _ in range(600):
-        found = await yard.published("vip.reached.v1")
-        if len({headers["ce_id"] for _, headers, _ in found}) >= count and len(found) >= count + repeats:
-            return found
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"not announced: {yard.logs()}")
 
+    def all_there(found: Records) -> bool:
+        return len({headers["ce_id"] for _, headers, _ in found}) >= count and len(found) >= count + repeats
 
-async def until_dead(yard: Yard) -> list[tuple[str, dict[str, str], bytes]]:
-    """What is on its dead-letter topic, once something is."""
-    for _ in range(600):
-        if found := await yard.published("events.purchase.v1.vip.dlq"):
-            return found
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"nothing died: {yard.logs()}")
+    return await seen(partial(yard.published, "vip.reached.v1"), all_there, yard)
 
 
 def test_it_is_as_short_as_promised() -> None:
@@ -87,6 +90,7 @@ def test_when_its_topic_goes_it_says_so_once_a_minute(yard: Yard) -> None:
         await yard.send([order(0, 60_000)])
         await announced(yard, 1)
         await asyncio.to_thread(delete_topics, yard.settings.kafka_bootstrap, yard.settings.topic_prefix)
+        await until(lambda: "not found in cluster metadata" in toy.log.read_text(), "it says nothing")
         await asyncio.sleep(5)
         assert toy.alive
         said = Counter(line for line in toy.log.read_text().splitlines() if "not found in cluster metadata" in line)
@@ -124,7 +128,7 @@ def test_reject_is_a_dead_letter_retry_is_another_try_and_both_let_others_pass(y
         toy = yard.start(module=MOODY)
         found = await announced(yard, 3)
         assert len({headers["ce_id"] for _, headers, _ in found}) == 3
-        dead = await until_dead(yard)
+        dead = await seen(partial(yard.published, "events.purchase.v1.vip.dlq"), bool, yard)
         assert {headers["ce_id"] for _, headers, _ in dead} == {"e1"}
         assert {headers["reason"] for _, headers, _ in dead} == {"properties.refuse: is not a number we know"}
         assert toy.log.read_text().count("batch_retried") == 2
@@ -151,11 +155,7 @@ async def committed(yard: Yard, count: int) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=yard.settings.kafka_bootstrap)
     await admin.start()
     try:
-        for _ in range(600):
-            found = await admin.list_consumer_group_offsets(f"{yard.settings.topic_prefix}vip")
-            if sum(max(offset.offset, 0) for offset in found.values()) >= count:
-                return
-            await asyncio.sleep(0.1)
+        told = partial(admin.list_consumer_group_offsets, f"{yard.settings.topic_prefix}vip")
+        await seen(told, lambda found: sum(max(one.offset, 0) for one in found.values()) >= count, yard)
     finally:
         await admin.close()
-    raise AssertionError(f"not committed: {yard.logs()}")
