@@ -9,7 +9,7 @@ import asyncio
 import base64
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +88,16 @@ class _Waiter(_Caller):
             self.line.idle.append(self)
 
 
+async def at_rate(numbers: range, rate: float) -> AsyncIterator[int]:
+    """Each of ``numbers`` at its time, so many a second, whatever became of those before."""
+    start = time.perf_counter()
+    for place, number in enumerate(numbers):
+        wait = start + place / rate - time.perf_counter()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        yield number
+
+
 async def call_at(
     port: int, rate: float, every: Sequence[bytes], due: Callable[[int], None], connections: int = CONNECTIONS
 ) -> dict[int, int]:
@@ -100,13 +110,9 @@ async def call_at(
         (await loop.create_connection(lambda: _Waiter(line, statuses), "127.0.0.1", port))[1]
         for _ in range(connections)
     ]
-    start = time.perf_counter()
-    for number, request in enumerate(every):
-        wait = start + number / rate - time.perf_counter()
-        if wait > 0:
-            await asyncio.sleep(wait)
+    async for number in at_rate(range(len(every)), rate):
         due(number)
-        line.add(request)
+        line.add(every[number])
     while len(line.idle) < connections:
         if broken := [waiter for waiter in waiters if waiter.done.done()]:
             await broken[0].done

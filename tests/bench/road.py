@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +25,7 @@ from tabiji_common.kafka.producer import Producer
 from tabiji_common.settings import Settings
 from tabiji_common.topics import PURCHASES
 from tests.bench import journey
-from tests.bench.caller import call, call_at, requests
+from tests.bench.caller import at_rate, call, call_at, requests
 from tests.bench.figure import Aim, Figure, Pair, Run, alone, by_value
 from tests.bench.stage import PARTITIONS, Meter, Stage
 from tests.bench.stubs import Smtp
@@ -111,21 +111,6 @@ def _busy(look: dict[str, Any]) -> bool:
     return any(look.get(what) for what in ("lag", "unpublished", "machine"))
 
 
-async def paced(numbers: range, rate: float, act: Callable[[int], Awaitable[None]]) -> None:
-    """Open loop: each at its time, whether or not earlier ones have been answered."""
-    start, tasks = time.perf_counter(), []
-    for place, n in enumerate(numbers):
-        wait = start + place / rate - time.perf_counter()
-        if wait > 0:
-            await asyncio.sleep(wait)
-        tasks.append(asyncio.create_task(_run(act, n)))
-    await asyncio.gather(*tasks)
-
-
-async def _run(act: Callable[[int], Awaitable[None]], n: int) -> None:
-    await act(n)
-
-
 def percentiles(took: list[float]) -> dict[str, float]:
     """Milliseconds."""
     return {f"p{p} ms": took[min(len(took) - 1, len(took) * p // 100)] * 1000 for p in (50, 99)}
@@ -203,7 +188,8 @@ async def hop(on: Stage, settings: Settings, rate: float) -> Run:
         await producer.append([record])
 
     meter, reading = Meter(on, own=True), asyncio.create_task(read())
-    await paced(range(total), rate, write)
+    writing = [asyncio.create_task(write(n)) async for n in at_rate(range(total), rate)]
+    await asyncio.gather(*writing)
     await asyncio.wait_for(reading, 30)
     run = Run(total, meter.seconds, meter.cpu, percentiles(sorted(came[key] - began[key] for key in began)))
     await consumer.stop()
